@@ -1,0 +1,1 @@
+"""What does it mean? Live windows and anomalies; the planner's questions."""

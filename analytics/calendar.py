@@ -1,0 +1,99 @@
+"""Calendar periods in a zone, as edges on the UTC time line.
+
+A local day has 23, 24 or 25 hours; its edges are the instants at which the local date changes.
+"""
+
+import re
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERIODS_MAX = 50_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR_NS = 3_600_000_000_000
+_DECEMBER = 12
+
+
+class By(StrEnum):
+    """The calendar periods that a planner asks for."""
+
+    HOUR = "hour"
+    DAY = "day"
+    MONTH = "month"
+    YEAR = "year"
+
+
+def zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name or a fixed offset such as +10:00.
+
+    Raises ValueError that says what was expected.
+    """
+    if match := re.fullmatch(r"([+-])(\d{2}):?([0-5]\d)", name.strip()):
+        ahead = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        if ahead < timedelta(hours=24):
+            return timezone(ahead if match[1] == "+" else -ahead)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "expected a zone such as Europe/Berlin or an offset such as +01:00,"
+            f' found "{name[:60]}"'
+        ) from None
+
+
+def to_ns(moment: datetime) -> int:
+    """Return an aware datetime as UTC ns, exactly."""
+    since = moment.astimezone(UTC) - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1_000
+
+
+def to_datetime(time_ns: int, where: tzinfo = UTC) -> datetime:
+    """Return UTC ns as a datetime in a zone, cut to microseconds."""
+    return (_EPOCH + timedelta(microseconds=time_ns // 1_000)).astimezone(where)
+
+
+def edges(start_ns: int, end_ns: int, by: By, where: tzinfo) -> NDArray[np.int64]:
+    """Return the edges of the periods that cover [start_ns, end_ns), clipped to it: (k+1,) ns.
+
+    Raises ValueError when the span is empty or holds more than PERIODS_MAX periods.
+    """
+    if end_ns <= start_ns:
+        raise ValueError("expected an end after the start")
+    step_ns = {By.HOUR: 1, By.DAY: 24, By.MONTH: 24 * 28, By.YEAR: 24 * 365}[by] * _HOUR_NS
+    if (end_ns - start_ns) // step_ns > PERIODS_MAX:
+        raise ValueError(f"expected at most {PERIODS_MAX} periods: ask for a shorter span")
+    found = [start_ns]
+    inner = _next_hour(start_ns, where) if by is By.HOUR else _next_date(start_ns, by, where)
+    while inner < end_ns:
+        found.append(inner)
+        inner = _next_hour(inner, where) if by is By.HOUR else _next_date(inner, by, where)
+    return np.array([*found, end_ns], dtype=np.int64)
+
+
+def _next_hour(time_ns: int, where: tzinfo) -> int:
+    """Return the next full hour of the local clock."""
+    ahead = to_datetime(time_ns, where).utcoffset() or timedelta(0)
+    ahead_ns = (ahead.days * 86_400 + ahead.seconds) * 1_000_000_000
+    return ((time_ns + ahead_ns) // _HOUR_NS + 1) * _HOUR_NS - ahead_ns
+
+
+def _next_date(time_ns: int, by: By, where: tzinfo) -> int:
+    """Return the instant at which the next local day, month or year begins."""
+    today = to_datetime(time_ns, where).date()
+    while True:
+        today = _following(today, by)
+        # A midnight that the clock skips (fold 0) is the instant of the skip.
+        begins_ns = to_ns(datetime(today.year, today.month, today.day, tzinfo=where))
+        if begins_ns > time_ns:
+            return begins_ns
+
+
+def _following(day: date, by: By) -> date:
+    if by is By.DAY:
+        return day + timedelta(days=1)
+    if by is By.YEAR or day.month == _DECEMBER:
+        return date(day.year + 1, 1, 1)
+    return date(day.year, day.month + 1, 1)

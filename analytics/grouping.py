@@ -1,0 +1,63 @@
+"""Rows of many series as groups, the form that the kernels take."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Rows by (series, time): group k is rows offsets[k]:offsets[k+1], all of series slot[k].
+
+    slot (g,) int64 · offsets (g+1,) int64
+    """
+
+    rows: Rows
+    slot: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.slot)
+
+    def only(self, which: NDArray[np.bool_]) -> "Groups":
+        """Return the groups that a mask (g,) picks, with their rows."""
+        if which.all():
+            return self
+        return grouped(self.rows.take(np.repeat(which, np.diff(self.offsets))))
+
+    @property
+    def first_ns(self) -> NDArray[np.int64]:
+        """The time of each group's first row, (g,)."""
+        return self.rows.time_ns[self.offsets[:-1]]
+
+    @property
+    def last_ns(self) -> NDArray[np.int64]:
+        """The time of each group's last row, (g,)."""
+        return self.rows.time_ns[self.offsets[1:] - 1]
+
+
+def grouped(rows: Rows) -> Groups:
+    """Return rows that lie by (series, time) as groups."""
+    n = len(rows)
+    if n == 0:
+        return Groups(rows, np.empty(0, np.int64), np.zeros(1, np.int64))
+    starts = np.flatnonzero(np.diff(rows.series)) + 1
+    offsets = np.concatenate(([0], starts, [n])).astype(np.int64)
+    return Groups(rows, rows.series[offsets[:-1]].astype(np.int64), offsets)
+
+
+def sorted_rows(parts: list[Rows]) -> Rows:
+    """Return all rows by (series, time); of equal series and time the one that came last."""
+    rows = Rows.of(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("series", "time_ns", "value", "received_ns", "quality")
+        )
+    )
+    rows = rows.take(np.lexsort((rows.time_ns, rows.series)))  # stable: later parts stay behind
+    last = np.ones(len(rows), dtype=bool)
+    last[:-1] = (np.diff(rows.series) != 0) | (np.diff(rows.time_ns) != 0)
+    return rows.take(last)

@@ -1,0 +1,184 @@
+"""After each commit: windows, spikes, flatlines and silence, stored and told to whoever listens.
+
+All of it is a function of the stored readings. So this may lag, be killed, or lose its place: it
+asks the store what it has missed, and arrives at the same result.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import tzinfo
+
+import numpy as np
+import structlog
+
+from analytics.grouping import grouped, sorted_rows
+from analytics.oddities import Found, SeriesWatch
+from analytics.silence import DeviceWatch
+from analytics.windows import WindowBook
+from ingest.derived import SECOND_NS, Anomaly, Derived
+from ingest.errors import StoreUnavailable
+from ingest.intake import Committed
+from ingest.reading import Rows
+from ingest.store import Store
+
+_ROWS_WAITING_MAX = 500_000
+_COMMITS_AT_ONCE = 500
+_SWEEP_S = 1.0
+_LOAD_ROWS = 500_000
+_PAUSES_S = (0.2, 1.0, 5.0)
+
+log = structlog.get_logger("emscher.analytics")
+
+
+class Live:
+    """The one thread that keeps what is derived up with what is stored.
+
+    announce  is told anomalies that are new or have changed, after they are stored
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        where: tzinfo,
+        announce: Callable[[list[Anomaly]], None],
+        *,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._store, self._where, self._announce, self._now_ns = store, where, announce, now_ns
+        self._waiting: deque[tuple[int, Rows]] = deque()
+        self._rows_waiting = 0
+        self._changed = threading.Condition()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="emscher-live", daemon=True)
+        self._begin()
+        self.fault: str | None = None
+
+    def _begin(self) -> None:
+        """Start from what is stored, knowing nothing else."""
+        self._windows = WindowBook(self._store)
+        self._series = SeriesWatch(self._store, self._where)
+        self._devices = DeviceWatch(self._store, self._where, self._now_ns)
+        self._through = self._store.derived_through()
+        spans = self._store.series()
+        self._to_load = deque((span.number, span.count, span.series.device) for span in spans)
+        self._behind = True
+        self._waiting_since_ns: int | None = None
+        self._swept_ns = 0
+
+    def start(self) -> None:
+        """Begin to follow the commits."""
+        self._thread.start()
+
+    def offer(self, committed: Committed) -> None:
+        """Take note of a commit; never waits. Too many waiting: they are read back later."""
+        with self._changed:
+            if self._waiting_since_ns is None:
+                self._waiting_since_ns = self._now_ns()
+            if self._rows_waiting + len(committed.rows) > _ROWS_WAITING_MAX:
+                self._behind = True
+                self._waiting.clear()
+                self._rows_waiting = 0
+            if not self._behind:
+                self._waiting.append((committed.commit, committed.rows))
+                self._rows_waiting += len(committed.rows)
+            self._changed.notify()
+
+    def stop(self, patience_s: float) -> None:
+        """Finish what has been committed, as far as the patience goes; the rest comes next time."""
+        self._stopping.set()
+        with self._changed:
+            self._changed.notify()
+        self._thread.join(patience_s)
+
+    def lag(self) -> int:
+        """Return how many commits are stored and not yet taken into account."""
+        return self._store.last_commit() - self._through
+
+    def lag_s(self) -> float:
+        """Return for how long the oldest of those commits has waited."""
+        since_ns = self._waiting_since_ns
+        return 0.0 if since_ns is None else max(self._now_ns() - since_ns, 0) / SECOND_NS
+
+    def silent(self) -> set[str]:
+        """Return the devices that are silent now."""
+        return self._devices.silent()
+
+    def _run(self) -> None:
+        failures = 0
+        while True:
+            try:
+                if not self._step():
+                    return
+                failures = 0
+                self.fault = None
+            except Exception as fault:
+                if not isinstance(fault, StoreUnavailable):
+                    log.exception("the analysis has stumbled; it starts again from the store")
+                self.fault = str(fault)
+                if self._stopping.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)]):
+                    return
+                failures += 1
+                self._begin()
+
+    def _step(self) -> bool:
+        """Do what there is to do next; False when stopped and nothing is left."""
+        rows, through = self._take()
+        found = Found()
+        groups = grouped(rows)
+        windows, redone = self._windows.update(groups)
+        if len(groups):
+            found.add(self._series.update(groups))
+            found.add(self._devices.update(groups))
+        elif self._stopping.is_set() and through == self._through:
+            return False
+        elif self._to_load:
+            found.add(self._load())
+        if self._now_ns() - self._swept_ns >= _SWEEP_S * SECOND_NS and not self._to_load:
+            self._swept_ns = self._now_ns()
+            found.add(self._devices.sweep())
+        if through != self._through or found.changed or found.retracted:
+            self._store.put_derived(
+                Derived(windows, redone, found.changed, found.retracted, through)
+            )
+            self._through = through
+            with self._changed:
+                waits = self._behind or self._waiting
+                self._waiting_since_ns = self._now_ns() if waits else None
+            if found.changed:
+                self._announce(found.changed)
+        return True
+
+    def _take(self) -> tuple[Rows, int]:
+        """Return the rows of the next commits, by (series, time), and the last of the commits."""
+        with self._changed:
+            if not self._behind:
+                if not self._waiting and not self._stopping.is_set():
+                    self._changed.wait(0 if self._to_load else _SWEEP_S)
+                taken, self._waiting = self._waiting, deque()
+                self._rows_waiting = 0
+                if not taken:
+                    return Rows.of([], [], [], [], []), self._through
+                return sorted_rows([rows for _, rows in taken]), taken[-1][0]
+            last = self._store.last_commit()
+            through = min(last, self._through + _COMMITS_AT_ONCE)
+            if through == last:
+                # From here on commits are offered; one that comes twice does no harm.
+                self._behind = False
+        return self._store.since(self._through, through), through
+
+    def _load(self) -> Found:
+        """Learn some of the series and devices that have not spoken since the start."""
+        numbers: list[int] = []
+        devices: list[str] = []
+        rows = 0
+        while self._to_load and rows < _LOAD_ROWS:
+            number, count, device = self._to_load.popleft()
+            numbers.append(number)
+            devices.append(device)
+            rows += count
+        found = self._series.rebuild(np.array(self._series.unknown(numbers), dtype=np.int64))
+        for device in self._devices.unknown(list(dict.fromkeys(devices))):
+            found.add(self._devices.rebuild(device))
+        return found

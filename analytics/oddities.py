@@ -1,0 +1,188 @@
+"""What is odd about single series: spikes and flatlines, judged reading by reading.
+
+An anomaly is a function of all readings of its series in order of time. Readings that come in
+order go on from the state; anything else makes the series' anomalies again from the store.
+"""
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.grouping import Groups, grouped
+from analytics.wording import clock, lasting, told
+from ingest.derived import Anomaly
+from ingest.quantity import Kind, quantity
+from ingest.store import Source
+from kernels import flatline, spike
+
+NEVER_NS = int(np.iinfo(np.int64).min)
+ALWAYS_NS = int(np.iinfo(np.int64).max)
+
+
+@dataclass(slots=True)
+class Found:
+    """Anomalies that are new or have changed, and ids of those that are disproved."""
+
+    changed: list[Anomaly] = field(default_factory=list)
+    retracted: list[str] = field(default_factory=list)
+
+    def add(self, other: "Found") -> None:
+        """Take in what another look found."""
+        self.changed += other.changed
+        self.retracted += other.retracted
+
+
+def identity(*parts: object) -> str:
+    """Return the id of an anomaly from what and where it is."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+
+
+class SeriesWatch:
+    """Spikes and flatlines of every gauge. One thread uses it."""
+
+    KINDS = ("spike", "flatline")
+
+    def __init__(self, source: Source, where: tzinfo) -> None:
+        self._source = source
+        self._where = where
+        self._spikes = spike.State.empty(0)
+        self._flats = flatline.State.empty(0)
+        self._newest_ns = np.empty(0, np.int64)
+        self._open: dict[str, Anomaly] = {}
+        self._watched: dict[int, bool] = {}
+
+    def update(self, groups: Groups) -> Found:
+        """Take in rows that are stored already."""
+        watched = np.array([self.watches(slot) for slot in groups.slot.tolist()], dtype=bool)
+        groups = groups.only(watched)
+        if not len(groups):
+            return Found()
+        self._grow(int(groups.slot.max()) + 1)
+        newest_ns = self._newest_ns[groups.slot]
+        goes_on = (newest_ns != NEVER_NS) & (groups.first_ns > newest_ns)
+        found = self._follow(groups.only(goes_on)) if goes_on.any() else Found()
+        if not goes_on.all():
+            found.add(self.rebuild(groups.slot[~goes_on]))
+        return found
+
+    def unknown(self, slots: list[int]) -> list[int]:
+        """Return those of these series that are watched and not known here yet."""
+        known = len(self._newest_ns)
+        return [
+            slot
+            for slot in slots
+            if self.watches(slot) and (slot >= known or self._newest_ns[slot] == NEVER_NS)
+        ]
+
+    def rebuild(self, slots: NDArray[np.int64]) -> Found:
+        """Make the anomalies of these series again, from all of their readings."""
+        if not len(slots):
+            return Found()
+        self._grow(int(slots.max()) + 1)
+        names = {self._source.name_of(int(slot)) for slot in slots}
+        before = {
+            a.id: a
+            for a in self._source.anomalies(devices=sorted({name.device for name in names}))
+            if a.kind in self.KINDS and (a.device, a.quantity, a.channel) in names
+        }
+        self._spikes.reset(slots)
+        self._flats.reset(slots)
+        for id in before:
+            self._open.pop(id, None)
+        always = np.full(len(slots), ALWAYS_NS)
+        groups = grouped(self._source.within(slots.astype(np.int32), -always, always))
+        now = {a.id: a for a in self._follow(groups).changed}
+        return Found(
+            [a for id, a in now.items() if before.get(id) != a],
+            [id for id in before if id not in now],
+        )
+
+    def watches(self, slot: int) -> bool:
+        """Return whether a series is a gauge; registers, counts and states are not judged here."""
+        watched = self._watched.get(slot)
+        if watched is None:
+            kind = quantity(self._source.name_of(slot).quantity).kind
+            watched = self._watched[slot] = kind is Kind.GAUGE
+        return watched
+
+    def _follow(self, groups: Groups) -> Found:
+        rows, slot = groups.rows, groups.slot
+        self._newest_ns[slot] = groups.last_ns
+        for number in slot.tolist():
+            rests = quantity(self._source.name_of(number).quantity).rests_at_zero
+            self._flats.rests_at_zero[number] = rests
+        feed = (slot, groups.offsets, rows.time_ns, rows.value)
+        ended = self._told_spikes(spike.fold(self._spikes, *feed))
+        ended += self._told_flats(flatline.fold(self._flats, *feed))
+        for anomaly in ended:
+            self._open.pop(anomaly.id, None)
+        lasting_on = self._told_spikes(spike.open_spikes(self._spikes, slot))
+        lasting_on += self._told_flats(flatline.open_flatlines(self._flats, slot))
+        changed = [a for a in lasting_on if self._open.get(a.id) != a]
+        self._open.update((a.id, a) for a in changed)
+        return Found(ended + changed)
+
+    def _told_spikes(self, found: spike.Spikes) -> list[Anomaly]:
+        told_now = []
+        for slot, start, end, peak, expected, z in zip(
+            *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
+            *(column.tolist() for column in (found.peak, found.expected, found.z)),
+            strict=True,
+        ):
+            blank, unit = self._blank(slot, "spike", start, end)
+            way = "jumped" if peak > expected else "dropped"
+            what = f"{blank.quantity} of {blank.device} {way} to {told(peak, unit)}"
+            text = f"{what} at {clock(start, self._where)}; usual is about {told(expected, unit)}."
+            score = round(1 - spike.Z_MIN / 2 / z, 4)
+            told_now.append(replace(blank, score=score, value=peak, expected=expected, text=text))
+        return told_now
+
+    def _told_flats(self, found: flatline.Flatlines) -> list[Anomaly]:
+        told_now = []
+        for slot, start, end, length, value, beyond in zip(
+            *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
+            *(column.tolist() for column in (found.length, found.value, found.score)),
+            strict=True,
+        ):
+            blank, unit = self._blank(slot, "flatline", start, end)
+            what = f"{blank.quantity} of {blank.device}"
+            since = clock(start, self._where)
+            if blank.end_ns is None:
+                # While it lasts nothing is told that each further reading would change.
+                text, score = f"{what} repeats {told(value, unit)} exactly since {since}.", 0.5
+            else:
+                span = lasting(blank.end_ns - start)
+                text = f"{what} repeated {told(value, unit)} exactly for {span} from {since}"
+                text, score = f"{text} ({length} readings).", round(1 - 0.5 / beyond, 4)
+            told_now.append(replace(blank, score=score, value=value, text=text))
+        return told_now
+
+    def _blank(self, slot: int, kind: str, start_ns: int, end_ns: int) -> tuple[Anomaly, str]:
+        name = self._source.name_of(slot)
+        anomaly = Anomaly(
+            id=identity(kind, *name, start_ns),
+            device=name.device,
+            quantity=name.quantity,
+            channel=name.channel,
+            kind=kind,
+            start_ns=start_ns,
+            end_ns=None if end_ns < 0 else end_ns,
+            score=0.0,
+            value=None,
+            expected=None,
+            detector=f"{kind}@1",
+            text="",
+        )
+        return anomaly, quantity(name.quantity).unit
+
+    def _grow(self, slots: int) -> None:
+        have = len(self._newest_ns)
+        if slots <= have:
+            return
+        slots = max(slots, 2 * have)
+        self._spikes, self._flats = self._spikes.grown(slots), self._flats.grown(slots)
+        self._newest_ns = np.concatenate([self._newest_ns, np.full(slots - have, NEVER_NS)])

@@ -1,0 +1,187 @@
+"""Which devices are silent, each against its own rhythm: by their readings, and now by a clock.
+
+A device has one rhythm, whatever it measures: an operator wants one alarm when it dies, not one
+for each of its sensors. Arrivals are the distinct sampling times of all its series.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import tzinfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analytics.grouping import Groups
+from analytics.oddities import NEVER_NS, Found, identity
+from analytics.wording import clock, lasting
+from ingest.derived import SECOND_NS, Anomaly
+from ingest.store import Source
+from kernels import rhythm
+
+FLOOR_NS = 5 * SECOND_NS
+
+
+class DeviceWatch:
+    """The rhythm of every device. One thread uses it.
+
+    now_ns: the clock; a device that fell silent while Emscher was down is given its usual time
+    again from the start on.
+    """
+
+    def __init__(self, source: Source, where: tzinfo, now_ns: Callable[[], int]) -> None:
+        self._source = source
+        self._where = where
+        self._now_ns = now_ns
+        self._started_ns = now_ns()
+        self._slots: dict[str, int] = {}
+        self._names: list[str] = []
+        self._device_of = np.empty(0, np.int64)  # by series number; -1: not asked for yet
+        self._rhythms = rhythm.State.empty(0)
+        self._newest_ns = np.empty(0, np.int64)
+        self._heard_ns = np.empty(0, np.int64)
+        self._open = {a.device: a for a in source.anomalies(open_only=True) if a.kind == "silence"}
+
+    def silent(self) -> set[str]:
+        """Return the devices that are silent now."""
+        return set(self._open)
+
+    def update(self, groups: Groups) -> Found:
+        """Take in rows that are stored already."""
+        rows = groups.rows
+        if not len(rows):
+            return Found()
+        slot = self._slots_of(groups)
+        np.maximum.at(self._heard_ns, slot, rows.received_ns)
+        order = np.lexsort((rows.time_ns, slot))
+        slot, time_ns = slot[order], rows.time_ns[order]
+        first = np.ones(len(slot), dtype=bool)
+        first[1:] = (np.diff(slot) != 0) | (np.diff(time_ns) != 0)
+        first &= time_ns != self._newest_ns[slot]  # another series of an arrival that is known
+        slot, time_ns = slot[first], time_ns[first]
+        if not len(slot):
+            return Found()
+        offsets = _offsets(slot)
+        devices = slot[offsets[:-1]]
+        newest_ns = self._newest_ns[devices]
+        goes_on = (newest_ns != NEVER_NS) & (time_ns[offsets[:-1]] > newest_ns)
+        found = Found()
+        if goes_on.any():
+            kept = np.repeat(goes_on, np.diff(offsets))
+            found = self._follow(slot[kept], time_ns[kept])
+        for device in devices[~goes_on].tolist():
+            found.add(self.rebuild(self._names[device]))
+        return found
+
+    def unknown(self, devices: list[str]) -> list[str]:
+        """Return those of these devices whose rhythm is not known here yet."""
+        return [
+            device
+            for device in devices
+            if device not in self._slots or self._newest_ns[self._slots[device]] == NEVER_NS
+        ]
+
+    def rebuild(self, device: str) -> Found:
+        """Make the silences of a device again, from all of its arrivals."""
+        slot = self._slot(device)
+        time_ns = self._source.times([span.number for span in self._source.series(device)])
+        before = {a.id: a for a in self._source.anomalies(devices=[device]) if a.kind == "silence"}
+        self._rhythms.reset(np.array([slot]))
+        if not len(time_ns):
+            return Found()
+        standing = self._open.get(device)
+        now = {a.id: a for a in self._follow(np.full(len(time_ns), slot), time_ns).changed}
+        if standing is not None and standing.start_ns == time_ns[-1]:
+            now[standing.id] = self._open[device] = standing
+        return Found(
+            [a for id, a in now.items() if before.get(id) != a],
+            [id for id in before if id not in now],
+        )
+
+    def sweep(self) -> Found:
+        """Return the devices that have fallen silent by now."""
+        last_ns, limit_ns = rhythm.limits(self._rhythms)
+        now_ns = self._now_ns()
+        heard_ns = np.maximum(np.maximum(last_ns, self._heard_ns), self._started_ns)
+        late = np.flatnonzero((limit_ns != rhythm.FOREVER) & (now_ns - heard_ns > limit_ns))
+        changed = []
+        for slot in late.tolist():
+            device = self._names[slot]
+            if device not in self._open:
+                expected_ns = int(self._rhythms.whole[slot, rhythm.MEDIAN])
+                self._open[device] = self._silence(device, int(last_ns[slot]), None, expected_ns)
+                changed.append(self._open[device])
+        return Found(changed)
+
+    def _follow(self, slot: NDArray[np.int64], time_ns: NDArray[np.int64]) -> Found:
+        offsets = _offsets(slot)
+        devices = slot[offsets[:-1]]
+        self._newest_ns[devices] = time_ns[offsets[1:] - 1]
+        ended = rhythm.fold(self._rhythms, devices, offsets, time_ns, FLOOR_NS)
+        found = Found(
+            [
+                self._silence(self._names[where], start_ns, end_ns, expected_ns, beyond)
+                for where, start_ns, end_ns, expected_ns, beyond in zip(
+                    *(column.tolist() for column in (ended.slot, ended.start_ns, ended.end_ns)),
+                    *(column.tolist() for column in (ended.expected_ns, ended.score)),
+                    strict=True,
+                )
+            ]
+        )
+        told = {anomaly.id for anomaly in found.changed}
+        for device in (self._names[number] for number in devices.tolist()):
+            standing = self._open.pop(device, None)
+            if standing is not None and standing.id not in told:
+                # Its readings came late, but they are all here: it was the way that was silent.
+                found.retracted.append(standing.id)
+        return found
+
+    def _silence(
+        self, device: str, start_ns: int, end_ns: int | None, expected_ns: int, beyond: float = 1.0
+    ) -> Anomaly:
+        usual = f"it usually speaks every {lasting(expected_ns)}"
+        since = clock(start_ns, self._where)
+        anomaly = Anomaly(
+            id=identity("silence", device, start_ns),
+            device=device,
+            quantity="",
+            channel="",
+            kind="silence",
+            start_ns=start_ns,
+            end_ns=end_ns,
+            score=round(1 - 0.5 / beyond, 4),
+            value=None,
+            expected=expected_ns / SECOND_NS,
+            detector="silence@1",
+            text=f"{device} is silent since {since}; {usual}.",
+        )
+        if end_ns is None:
+            return anomaly
+        text = f"{device} was silent for {lasting(end_ns - start_ns)} from {since}; {usual}."
+        return replace(anomaly, value=(end_ns - start_ns) / SECOND_NS, text=text)
+
+    def _slots_of(self, groups: Groups) -> NDArray[np.int64]:
+        """Return the device slot of each row."""
+        top = int(groups.slot.max()) + 1
+        if top > len(self._device_of):
+            more = np.full(max(top, 2 * len(self._device_of)) - len(self._device_of), -1)
+            self._device_of = np.concatenate([self._device_of, more])
+        for number in groups.slot[self._device_of[groups.slot] < 0].tolist():
+            self._device_of[number] = self._slot(self._source.name_of(number).device)
+        return np.repeat(self._device_of[groups.slot], np.diff(groups.offsets))
+
+    def _slot(self, device: str) -> int:
+        slot = self._slots.setdefault(device, len(self._names))
+        if slot == len(self._names):
+            self._names.append(device)
+            if slot >= len(self._rhythms):
+                slots = max(64, 2 * len(self._rhythms))
+                never = np.full(slots - len(self._rhythms), NEVER_NS)
+                self._rhythms = self._rhythms.grown(slots)
+                self._newest_ns = np.concatenate([self._newest_ns, never])
+                self._heard_ns = np.concatenate([self._heard_ns, never])
+        return slot
+
+
+def _offsets(slot: NDArray[np.int64]) -> NDArray[np.int64]:
+    starts = np.flatnonzero(np.diff(slot)) + 1
+    return np.concatenate(([0], starts, [len(slot)])).astype(np.int64)

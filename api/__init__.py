@@ -1,0 +1,1 @@
+"""Who is asking, and in what shape? HTTP, live feed, console."""

@@ -1,0 +1,200 @@
+/** The console: wires what is fetched and what comes live to what is shown. */
+
+import { Anomalies } from "./anomalies.js";
+import { collect } from "./api.js";
+import { Chart } from "./chart.js";
+import { City } from "./city.js";
+import { Devices } from "./devices.js";
+import { byId, setAttribute, setText } from "./dom.js";
+import { Header } from "./header.js";
+import { Live } from "./live.js";
+import { rank } from "./quantities.js";
+import { Quarantine } from "./quarantine.js";
+import { language, onLanguage, setLanguage, t, translate, ZONE } from "./text.js";
+
+const REFRESH_MS = 60_000; // the feed tells nearly all; this heals whatever it missed
+const NEWCOMER_MS = 1500;
+const RETRY_MS = 5000;
+const PHONE = "(max-width: 760px)";
+
+const city = new City();
+const quarantine = new Quarantine();
+const header = new Header({ onCounters: (counters) => quarantine.counted(counters.quarantined) });
+const devices = new Devices(city, { onPick: pickDevice, onRetry: () => refresh() });
+const anomalies = new Anomalies(city, { onPick: pickAnomaly });
+const chart = new Chart(city, { onChange: remember });
+
+let picked = null;
+let newcomers = null;
+let retry = null;
+let framed = false;
+
+/** Fetch devices, newest values and anomalies; what is on the screen stays until they are here. */
+async function refresh() {
+  try {
+    const found = await collect("v1/devices");
+    for (const item of found.items) city.addDevice(item);
+    if (picked === null) devices.loaded(); // at the first time, names before values
+    const latest = await collect("v1/latest");
+    for (const item of latest.items) city.addLatest(item);
+    devices.loaded();
+  } catch (error) {
+    devices.loaded(error);
+    clearTimeout(retry);
+    retry = setTimeout(refresh, RETRY_MS);
+  }
+  await anomalies.load();
+  devices.render();
+  if (picked === null) pickFirst();
+}
+
+function pickFirst() {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  chart.presetSpan(wanted.get("span"));
+  const id = wanted.get("device");
+  if (id && city.devices.has(id)) {
+    const series = { quantity: wanted.get("quantity"), channel: wanted.get("channel") };
+    show(id, () => chart.pick(id, series));
+    return;
+  }
+  const order = ["up", "odd", "silent"];
+  const weigh = (device) => {
+    const leading = Math.min(...[...device.latest.values()].map((one) => rank(one.quantity)));
+    return { device, weight: order.indexOf(city.stateOf(device)) * 10_000 + leading };
+  };
+  const [first] = [...city.devices.values()]
+    .filter((device) => device.latest.size > 0)
+    .map(weigh)
+    .sort((a, b) => a.weight - b.weight || a.device.name.localeCompare(b.device.name))
+    .map(({ device }) => device);
+  if (first) show(first.id, () => chart.pick(first.id));
+}
+
+function show(id, draw) {
+  picked = id;
+  devices.mark(id);
+  draw();
+}
+
+function pickDevice(id) {
+  show(id, () => chart.pick(id));
+  revealChart();
+}
+
+function pickAnomaly(anomaly) {
+  if (!city.devices.has(anomaly.device)) return;
+  show(anomaly.device, () => chart.lookAt(anomaly));
+  revealChart();
+}
+
+/** On a phone the chart is off the screen when something is picked. */
+function revealChart() {
+  if (!matchMedia(PHONE).matches) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  byId("chart-panel").scrollIntoView({ behavior: still ? "auto" : "smooth" });
+}
+
+/** Keep what is picked in the address, so that a link or a reload shows the same. */
+function remember({ device, series, span }) {
+  const facts = { device, quantity: series?.quantity, channel: series?.channel, span };
+  const parts = Object.entries(facts).filter(([, value]) => value);
+  history.replaceState(null, "", `#${new URLSearchParams(parts)}`);
+}
+
+/** Show what came with the next frame: fifty readings a second are still one drawing a frame. */
+function request() {
+  if (framed) return;
+  framed = true;
+  requestAnimationFrame(() => {
+    framed = false;
+    devices.flush();
+    anomalies.flush();
+    chart.flush();
+  });
+}
+
+function onReading(reading) {
+  if (!city.hear(reading)) {
+    // A device that is not known yet: fetch the list once things calm down.
+    newcomers ??= setTimeout(() => {
+      newcomers = null;
+      refresh();
+    }, NEWCOMER_MS);
+    return;
+  }
+  devices.touch(reading.device);
+  chart.hear(reading);
+  request();
+}
+
+function onAnomaly(item) {
+  anomalies.take(city.addAnomaly(item));
+  devices.touch(item.device);
+  chart.touch();
+  request();
+}
+
+function onDevice(item) {
+  const isNew = !city.devices.has(item.id);
+  city.addDevice(item);
+  devices.touch(item.id);
+  if (isNew) devices.loaded();
+  request();
+}
+
+/** The feed skipped something: the store has it all, so ask there. */
+function onGap({ dropped }) {
+  header.showGap(dropped ?? 0);
+  chart.reload();
+}
+
+async function onAgain() {
+  await refresh();
+  header.readCounters();
+  quarantine.load();
+  chart.reload();
+}
+
+function translateAll() {
+  translate(document);
+  for (const button of document.querySelectorAll("[data-language]")) {
+    setAttribute(button, "aria-pressed", String(button.dataset.language === language()));
+  }
+  setText(byId("zone"), t("footer", { zone: ZONE }));
+  for (const part of [header, devices, anomalies, quarantine, chart]) part.render();
+}
+
+function tick() {
+  for (const part of [devices, anomalies, chart]) part.tick();
+}
+
+function start() {
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.addEventListener("click", () => setLanguage(button.dataset.language));
+  }
+  onLanguage(translateAll);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.render());
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea, select");
+    if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    byId("search").focus();
+  });
+  translateAll();
+  header.start();
+  refresh();
+  quarantine.load();
+  const on = {
+    reading: onReading,
+    anomaly: onAnomaly,
+    counters: (counters) => header.takeCounters(counters),
+    gap: onGap,
+    device: onDevice,
+  };
+  const onState = (state, since) => header.showLive(state, since);
+  new Live({ path: "v1/live", on, onState, onAgain }).start();
+  setInterval(tick, 1000);
+  setInterval(refresh, REFRESH_MS);
+}
+
+start();

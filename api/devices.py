@@ -1,0 +1,148 @@
+"""What there is: health, counters, devices, series, and the newest reading of each series."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query
+
+from api.house import Rooms, unheard
+from api.paging import Cursor, Limit, place, word
+from api.shapes import (
+    CountersOut,
+    DeviceOut,
+    HealthOut,
+    LatestOut,
+    LiveOut,
+    Page,
+    SeriesOut,
+    SourceOut,
+    StoreOut,
+    counters_out,
+    device_out,
+    readings_out,
+)
+from api.times import utc
+from ingest.quantity import quantity as known_quantity
+
+router = APIRouter(prefix="/v1")
+_LAG_S_MAX = 10.0
+
+
+@router.get("/health", tags=["operation"])
+def health(rooms: Rooms) -> HealthOut:
+    """Whether all is well, and if not, what is wrong, in words."""
+    sources = [
+        SourceOut(
+            name=s.name,
+            url=s.url,
+            connected=s.connected,
+            since=utc(s.since_ns),
+            messages=s.messages,
+            error=s.error,
+        )
+        for s in rooms.sources()
+    ]
+    fault, behind_s = rooms.store_fault(), rooms.live.lag_s()
+    problems = [f"broker {s.url}: {s.error}" for s in sources if s.error]
+    problems += [f"store: {fault}"] if fault else []
+    problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
+    if behind_s > _LAG_S_MAX:
+        problems.append(f"windows and anomalies are {behind_s:.0f} s behind the readings")
+    return HealthOut(
+        status="degraded" if problems else "ok",
+        version=rooms.version,
+        uptime_s=round((rooms.now_ns() - rooms.started_ns) / 1e9, 1),
+        sources=sources,
+        store=StoreOut(kind="embedded", ok=fault is None, error=fault),
+        live=LiveOut(
+            ready=rooms.live.fault is None,
+            behind_commits=rooms.live.lag(),
+            lag_s=round(behind_s, 3),
+            error=rooms.live.fault,
+        ),
+        problems=problems,
+    )
+
+
+@router.get("/counters", tags=["operation"])
+def counters(rooms: Rooms) -> CountersOut:
+    """How every message ended since the store was made."""
+    return counters_out(rooms.store.counts())
+
+
+@router.get("/devices", tags=["devices"])
+def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[DeviceOut]:
+    """Every device that was ever heard, by id."""
+    silent = rooms.live.silent()
+    after = "" if cursor is None else str(place(cursor, str)[0])
+    found = [device for device in rooms.store.devices() if device.id > after]
+    items = [device_out(device, device.id in silent) for device in found[:limit]]
+    return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
+
+
+@router.get("/series", tags=["devices"])
+def series(
+    rooms: Rooms,
+    device: Annotated[str | None, Query(description="only of this device")] = None,
+    limit: Limit = 10_000,
+    cursor: Cursor = None,
+) -> Page[SeriesOut]:
+    """Every series: one quantity of one device and channel."""
+    after = -1 if cursor is None else int(place(cursor, int)[0])
+    found = [span for span in rooms.store.series(device) if span.number > after]
+    items = []
+    for span in found[:limit]:
+        about = known_quantity(span.series.quantity)
+        items.append(
+            SeriesOut(
+                device=span.series.device,
+                quantity=span.series.quantity,
+                channel=span.series.channel or None,
+                unit=about.unit,
+                kind=about.kind.value,
+                obis=about.obis,
+                first=utc(span.first_ns),
+                last=utc(span.last_ns),
+                count=span.count,
+            )
+        )
+    more = len(found) > limit
+    return Page(
+        items=items,
+        next=word(found[limit - 1].number) if more else None,
+        note=unheard(rooms, device) if not items else None,
+    )
+
+
+@router.get("/latest", tags=["readings"])
+def latest(
+    rooms: Rooms,
+    device: Annotated[str | None, Query(description="only of this device")] = None,
+    quantity: Annotated[str | None, Query(description="only this quantity")] = None,
+    limit: Limit = 10_000,
+    cursor: Cursor = None,
+) -> Page[LatestOut]:
+    """The newest reading of every series, by the time at which it was sampled."""
+    rows = rooms.store.latest()
+    after = -1 if cursor is None else int(place(cursor, int)[0])
+    names = {number: rooms.store.name_of(number) for number in rows.series.tolist()}
+    wanted = [
+        i
+        for i, (number, name) in enumerate(names.items())
+        if number > after
+        and (device is None or name.device == device)
+        and (quantity is None or name.quantity == quantity)
+    ]
+    more = len(wanted) > limit
+    rows = rows.take(np.array(wanted[:limit], dtype=np.intp))
+    items = [
+        LatestOut.model_validate({**reading, "received": utc(received_ns)})
+        for reading, received_ns in zip(
+            readings_out(rows, names), rows.received_ns.tolist(), strict=True
+        )
+    ]
+    return Page(
+        items=items,
+        next=word(int(rows.series[-1])) if more else None,
+        note=unheard(rooms, device) if not items else None,
+    )

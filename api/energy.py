@@ -1,0 +1,105 @@
+"""GET /v1/energy: what flowed, by calendar period, with quality, coverage and corrections."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from analytics.calendar import By, edges
+from analytics.energy import Period, energy, registers
+from api.house import House, Rooms, unheard
+from api.paging import Cursor, Limit, place, word
+from api.problems import BadQueryError
+from api.readings import Device, End, Start
+from api.shapes import CorrectionOut, EnergyOut, EnergyPage
+from api.times import asked_span, asked_zone, local
+from ingest.quantity import quantity as known_quantity
+from ingest.reading import Series
+
+router = APIRouter(prefix="/v1", tags=["energy"])
+
+
+@router.get("/energy")
+def read_energy(
+    rooms: Rooms,
+    device: Device,
+    start: Start = None,
+    end: End = None,
+    by: Annotated[By, Query(description="calendar period")] = By.DAY,
+    tz: Annotated[str | None, Query(description="zone of the periods; Europe/Berlin")] = None,
+    quantity: Annotated[
+        str | None,
+        Query(description="which register; the import of active energy if left out"),
+    ] = None,
+    channel: Annotated[str | None, Query(description="which tariff or input of it")] = None,
+    limit: Limit = 10_000,
+    cursor: Cursor = None,
+) -> EnergyPage:
+    """What flowed through a register in each period of [start, end), clipped to it.
+
+    The periods add up: their sum is the change of the register plus the corrections named beside
+    them. Nothing is claimed before the first and after the last reading.
+    """
+    where = rooms.where if tz is None else asked_zone(tz)
+    found = registers(rooms.store, device)
+    chosen = [
+        series
+        for series in found
+        if (quantity is None or series.quantity == quantity)
+        and (channel is None or series.channel == channel)
+    ]
+    if not chosen:
+        note = unheard(rooms, device) or _no_register(device, found)
+        return EnergyPage(
+            items=[], next=None, note=note, device=device, quantity=quantity, channel=channel
+        )
+    series = chosen[0]
+    span = next(s for s in rooms.store.series(device) if s.series == series)
+    start_ns, end_ns = asked_span(start, end, where, (span.first_ns, span.last_ns))
+    if cursor is not None:
+        start_ns = max(start_ns, int(place(cursor, int)[0]))
+    page = EnergyPage(
+        items=[],
+        next=None,
+        note=None,
+        device=device,
+        quantity=series.quantity,
+        channel=series.channel or None,
+    )
+    if end_ns <= start_ns:
+        return page
+    try:
+        edges_ns = edges(start_ns, end_ns, by, where)
+    except ValueError as error:
+        raise BadQueryError("end", f"a span that {by.value}s can fill ({error})", end) from None
+    if len(edges_ns) > limit + 1:
+        edges_ns = edges_ns[: limit + 1]
+        page.next = word(int(edges_ns[-1]))
+    unit = known_quantity(series.quantity).unit
+    page.items = [
+        EnergyOut(
+            start=local(period.start_ns, where),
+            end=local(period.end_ns, where),
+            value=period.value,
+            unit=unit,
+            quality=None if period.quality is None else period.quality.word,
+            coverage=period.coverage,
+            provisional=period.provisional,
+            corrections=_corrections(rooms, period),
+        )
+        for period in energy(rooms.store, span.number, edges_ns)
+    ]
+    return page
+
+
+def _corrections(rooms: House, period: Period) -> list[CorrectionOut]:
+    return [
+        CorrectionOut(kind=c.kind, value=c.value, at=local(c.at_ns, rooms.where), note=c.note)
+        for c in period.corrections
+    ]
+
+
+def _no_register(device: str, found: list[Series]) -> str:
+    if not found:
+        return f'"{device}" has no register of energy, gas, water or heat'
+    there = ", ".join(f"{s.quantity} {s.channel}".strip() for s in found)
+    return f'"{device}" has no such register; it has {there}'

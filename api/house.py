@@ -1,0 +1,91 @@
+"""What the routes answer from: handed in by the front door, so that none of it is global."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from api.feed import Feed
+from ingest.store import Store
+
+
+class Source(Protocol):
+    """How a broker is (the gateway's Health has these)."""
+
+    @property
+    def name(self) -> str:
+        """A short name."""
+
+    @property
+    def url(self) -> str:
+        """Its address, without a password."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is connected now."""
+
+    @property
+    def since_ns(self) -> int:
+        """Since when it has been so, UTC ns."""
+
+    @property
+    def messages(self) -> int:
+        """How many messages came from it since the start."""
+
+    @property
+    def error(self) -> str | None:
+        """What is wrong, in a sentence; None: nothing."""
+
+
+class Live(Protocol):
+    """What the live analysis tells of itself (analytics/live.py)."""
+
+    fault: str | None
+
+    def lag(self) -> int:
+        """Return how many commits it is behind."""
+
+    def lag_s(self) -> float:
+        """Return for how long it has been behind."""
+
+    def silent(self) -> set[str]:
+        """Return the devices that are silent now."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rooms behind the API.
+
+    sources      how each broker is, now
+    store_fault  what keeps the store from taking readings now, in a sentence; None: nothing
+    waiting      messages that have arrived and are not yet durable
+    where        the zone for times without one, and for calendar periods
+    """
+
+    store: Store
+    live: Live
+    feed: Feed
+    sources: Callable[[], Sequence[Source]]
+    store_fault: Callable[[], str | None]
+    waiting: Callable[[], int]
+    now_ns: Callable[[], int]
+    started_ns: int
+    where: tzinfo
+    version: str
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+Rooms = Annotated[House, Depends(_house)]
+
+
+def unheard(rooms: House, device: str | None) -> str | None:
+    """Return a word to a person who asked about a device that was never heard."""
+    if device is None or rooms.store.device(device) is not None:
+        return None
+    return f'no device "{device}" was ever heard; /v1/devices lists those that were'

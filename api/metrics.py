@@ -1,0 +1,61 @@
+"""GET /metrics for Prometheus: the same facts as /v1/health and /v1/counters."""
+
+from collections.abc import Iterator
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from api.house import House, Rooms
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics(rooms: Rooms) -> Response:
+    """Counters and gauges in the Prometheus text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Emscher(rooms))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Emscher(Collector):
+    """The facts of one moment."""
+
+    def __init__(self, rooms: House) -> None:
+        self._rooms = rooms
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each fact with a sentence that explains it."""
+        rooms, counts = self._rooms, self._rooms.store.counts()
+        messages = CounterMetricFamily(
+            "emscher_messages", "Messages by how they ended", labels=["outcome"]
+        )
+        messages.add_metric(["stored"], counts.stored)
+        messages.add_metric(["duplicate"], counts.duplicate)
+        messages.add_metric(["quarantined"], counts.quarantined)
+        yield messages
+        yield CounterMetricFamily("emscher_received", "Messages received", counts.received)
+        yield CounterMetricFamily("emscher_readings", "Readings stored", counts.readings)
+        yield CounterMetricFamily("emscher_corrections", "Values replaced", counts.corrections)
+        connected = GaugeMetricFamily(
+            "emscher_source_connected", "1 while connected to this broker", labels=["source"]
+        )
+        for source in rooms.sources():
+            connected.add_metric([source.name], float(source.connected))
+        yield connected
+        gauges = {
+            "emscher_waiting": ("Messages arrived and not yet durable", rooms.waiting()),
+            "emscher_lag_commits": ("Commits not yet in windows", rooms.live.lag()),
+            "emscher_lag_seconds": ("For how long behind", rooms.live.lag_s()),
+            "emscher_silent_devices": ("Devices silent now", len(rooms.live.silent())),
+            "emscher_live_listeners": ("Readers of /v1/live", rooms.feed.listeners),
+            "emscher_store_ok": ("1 while the store takes readings", not rooms.store_fault()),
+        }
+        for name, (about, value) in gauges.items():
+            yield GaugeMetricFamily(name, about, float(value))

@@ -1,0 +1,343 @@
+"""The shapes of the answers: what others rely on, with an example each."""
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.times import utc
+from ingest.derived import Anomaly
+from ingest.device import Device
+from ingest.quantity import quantity
+from ingest.reading import Quality, Rows, Series
+from ingest.store import Counts
+
+Item = TypeVar("Item")
+
+
+def _example(**example: object) -> ConfigDict:
+    examples: list[Any] = [example]
+    return ConfigDict(json_schema_extra={"examples": examples})
+
+
+class Page(BaseModel, Generic[Item]):
+    """A collection: its items, and a cursor for those that follow (null: that was all)."""
+
+    items: list[Item]
+    next: str | None = Field(default=None, description="pass as `cursor` to get what follows")
+    note: str | None = Field(default=None, description="where there are no items: why")
+
+
+class CountersOut(BaseModel):
+    """How every message ended. received = stored + duplicate + quarantined, at every instant."""
+
+    model_config = _example(
+        received=1200, stored=1180, duplicate=15, quarantined=5, readings=7080, corrections=0
+    )
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    readings: int = Field(description="values stored")
+    corrections: int = Field(description="values that replaced another of the same instant")
+
+
+class DeviceOut(BaseModel):
+    """A device, as its messages made it known."""
+
+    model_config = _example(
+        id="a81758fffe0546b2",
+        name="hoerde-school-co2",
+        model="ELSYS ERS CO2",
+        format="chirpstack-v4",
+        source="embedded",
+        first_seen="2026-03-01T06:00:00Z",
+        last_seen="2026-03-01T12:00:00Z",
+        silent=False,
+        state={"battery": 88},
+    )
+    id: str
+    name: str
+    model: str
+    format: str
+    source: str
+    first_seen: str
+    last_seen: str
+    silent: bool
+    state: dict[str, object]
+
+
+class SeriesOut(BaseModel):
+    """One quantity of one device and channel, and what is stored of it."""
+
+    model_config = _example(
+        device="a81758fffe0546b2",
+        quantity="temperature",
+        channel=None,
+        unit="Cel",
+        kind="gauge",
+        obis=None,
+        first="2026-03-01T06:00:00Z",
+        last="2026-03-01T12:00:00Z",
+        count=37,
+    )
+    device: str
+    quantity: str
+    channel: str | None
+    unit: str
+    kind: str
+    obis: str | None
+    first: str
+    last: str
+    count: int
+
+
+class ReadingOut(BaseModel):
+    """A reading: time is when it was sampled, in UTC; unit is a UCUM code."""
+
+    model_config = _example(
+        device="a81758fffe0546b2",
+        quantity="temperature",
+        channel=None,
+        time="2026-03-01T12:00:00Z",
+        value=21.5,
+        unit="Cel",
+        quality="measured",
+    )
+    device: str
+    quantity: str
+    channel: str | None
+    time: str
+    value: float
+    unit: str
+    quality: str
+
+
+class LatestOut(ReadingOut):
+    """The newest reading of a series, and when Emscher received it."""
+
+    received: str
+
+
+class WindowOut(BaseModel):
+    """What was read in [start, end): a minimum, a maximum, a mean, and the last value."""
+
+    model_config = _example(
+        device="a81758fffe0546b2",
+        quantity="temperature",
+        channel=None,
+        unit="Cel",
+        start="2026-03-01T12:00:00Z",
+        end="2026-03-01T12:15:00Z",
+        count=3,
+        min=21.4,
+        max=21.6,
+        mean=21.5,
+        last=21.6,
+    )
+    device: str
+    quantity: str
+    channel: str | None
+    unit: str
+    start: str
+    end: str
+    count: int
+    min: float
+    max: float
+    mean: float
+    last: float
+
+
+class CorrectionOut(BaseModel):
+    """What was added to the register's change so that the amounts come out right."""
+
+    kind: str
+    value: float
+    at: str
+    note: str
+
+
+class EnergyOut(BaseModel):
+    """What flowed in [start, end); value is null where nothing is known."""
+
+    model_config = _example(
+        start="2026-03-01T00:00:00+01:00",
+        end="2026-03-02T00:00:00+01:00",
+        value=9340.0,
+        unit="Wh",
+        quality="measured",
+        coverage=1.0,
+        provisional=False,
+        corrections=[],
+    )
+    start: str
+    end: str
+    value: float | None
+    unit: str
+    quality: str | None
+    coverage: float = Field(description="share of the period between readings close enough")
+    provisional: bool = Field(description="later readings may still change it")
+    corrections: list[CorrectionOut]
+
+
+class EnergyPage(Page[EnergyOut]):
+    """Periods of one register, which is named beside them."""
+
+    device: str
+    quantity: str | None
+    channel: str | None
+
+
+class AnomalyOut(BaseModel):
+    """Something odd; quantity is null when it is about the whole device, end while it lasts."""
+
+    model_config = _example(
+        id="5f0e6a0c1b2d3e4f5a6b",
+        device="a81758fffe0546b2",
+        quantity="temperature",
+        channel=None,
+        kind="spike",
+        start="2026-03-01T12:00:00Z",
+        end="2026-03-01T12:05:00Z",
+        score=0.93,
+        value=85.0,
+        expected=21.5,
+        detector="spike@1",
+        text="temperature of a81758fffe0546b2 jumped to 85 °C at …; usual is about 21.5 °C.",
+    )
+    id: str
+    device: str
+    quantity: str | None
+    channel: str | None
+    kind: str
+    start: str
+    end: str | None
+    score: float
+    value: float | None
+    expected: float | None
+    detector: str
+    text: str
+
+
+class QuarantineOut(BaseModel):
+    """A message that could not be understood: why, and its bytes (the first ones in a list)."""
+
+    id: int
+    topic: str
+    source: str
+    received: str
+    reason: str
+    rule: str
+    expected: str
+    found: str
+    size: int
+    payload_base64: str
+    truncated: bool
+
+
+class SourceOut(BaseModel):
+    """A broker that readings come from."""
+
+    name: str
+    url: str
+    connected: bool
+    since: str
+    messages: int
+    error: str | None
+
+
+class StoreOut(BaseModel):
+    """The store, and what keeps it from taking readings now."""
+
+    kind: str
+    ok: bool
+    error: str | None
+
+
+class LiveOut(BaseModel):
+    """How far windows and anomalies are behind the readings."""
+
+    ready: bool
+    behind_commits: int
+    lag_s: float
+    error: str | None
+
+
+class HealthOut(BaseModel):
+    """ok, or degraded with the problems in words."""
+
+    status: str
+    version: str
+    uptime_s: float
+    sources: list[SourceOut]
+    store: StoreOut
+    live: LiveOut
+    problems: list[str]
+
+
+def counters_out(counts: Counts) -> CountersOut:
+    """Return the counters as they are told."""
+    return CountersOut(
+        received=counts.received,
+        stored=counts.stored,
+        duplicate=counts.duplicate,
+        quarantined=counts.quarantined,
+        readings=counts.readings,
+        corrections=counts.corrections,
+    )
+
+
+def device_out(device: Device, silent: bool) -> DeviceOut:
+    """Return a device as it is told."""
+    return DeviceOut(
+        id=device.id,
+        name=device.name,
+        model=device.model,
+        format=device.format,
+        source=device.source,
+        first_seen=utc(device.first_ns),
+        last_seen=utc(device.last_ns),
+        silent=silent,
+        state=dict(device.state),
+    )
+
+
+def anomaly_out(anomaly: Anomaly) -> AnomalyOut:
+    """Return an anomaly as it is told."""
+    return AnomalyOut(
+        id=anomaly.id,
+        device=anomaly.device,
+        quantity=anomaly.quantity or None,
+        channel=anomaly.channel or None,
+        kind=anomaly.kind,
+        start=utc(anomaly.start_ns),
+        end=None if anomaly.end_ns is None else utc(anomaly.end_ns),
+        score=anomaly.score,
+        value=anomaly.value,
+        expected=anomaly.expected,
+        detector=anomaly.detector,
+        text=anomaly.text,
+    )
+
+
+def readings_out(rows: Rows, names: dict[int, Series]) -> list[dict[str, object]]:
+    """Return rows as reading objects, in the rows' order."""
+    words = [quality.word for quality in Quality]
+    units = {number: quantity(series.quantity).unit for number, series in names.items()}
+    return [
+        {
+            "device": names[number].device,
+            "quantity": names[number].quantity,
+            "channel": names[number].channel or None,
+            "time": utc(time_ns),
+            "value": value,
+            "unit": units[number],
+            "quality": words[quality],
+        }
+        for number, time_ns, value, quality in zip(
+            rows.series.tolist(),
+            rows.time_ns.tolist(),
+            rows.value.tolist(),
+            rows.quality.tolist(),
+            strict=True,
+        )
+    ]

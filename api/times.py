@@ -1,0 +1,71 @@
+"""Times as people type them into a query, and as answers give them: RFC 3339."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+from analytics.calendar import to_datetime, to_ns, zone
+from api.problems import BadQueryError
+
+_SECOND_NS = 1_000_000_000
+_EARLIEST, _LATEST = 1678, 2261  # what int64 ns can tell
+_EXPECTED = "a time such as 2026-03-01T12:00:00Z, 2026-03-01T13:00:00+01:00 or 2026-03-01"
+
+
+def asked_ns(name: str, text: str, where: tzinfo) -> int:
+    """Return a time of a query as UTC ns; one without an offset is read in the zone `where`.
+
+    Raises BadQueryError that names the parameter, what was expected and what was found.
+    """
+    # In a query "+" means a blank; whoever forgets to escape it still means an offset.
+    typed = re.sub(r" (\d{2}:?\d{2})$", r"+\1", text.strip())
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        raise BadQueryError(name, _EXPECTED, text) from None
+    if not _EARLIEST <= moment.year <= _LATEST:
+        raise BadQueryError(name, f"a year from {_EARLIEST} to {_LATEST}", text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=where)
+    fraction = re.search(r"[.,]\d{6}(\d{1,3})", typed)  # below a microsecond
+    return to_ns(moment) + (int(fraction[1].ljust(3, "0")) if fraction else 0)
+
+
+def asked_span(
+    start: str | None, end: str | None, where: tzinfo, default: tuple[int, int]
+) -> tuple[int, int]:
+    """Return [start, end) of a query in ns, with defaults for what is left out."""
+    start_ns = default[0] if start is None else asked_ns("start", start, where)
+    end_ns = default[1] if end is None else asked_ns("end", end, where)
+    if end_ns < start_ns:
+        raise BadQueryError("end", f"a time not before start ({start})", end or "now")
+    return start_ns, end_ns
+
+
+def asked_zone(name: str) -> tzinfo:
+    """Return the zone of a query, or raise BadQueryError."""
+    try:
+        return zone(name.replace(" ", "+") if re.fullmatch(r" \d{2}:?\d{2}", name) else name)
+    except ValueError:
+        expected = "a zone such as Europe/Berlin, or an offset such as +01:00"
+        raise BadQueryError("tz", expected, name) from None
+
+
+def utc(time_ns: int) -> str:
+    """Return UTC ns as RFC 3339 with as many digits as it needs: 0, 3, 6 or 9."""
+    whole = datetime.fromtimestamp(time_ns // _SECOND_NS, UTC)
+    return f"{whole:%Y-%m-%dT%H:%M:%S}{_fraction(time_ns % _SECOND_NS)}Z"
+
+
+def local(time_ns: int, where: tzinfo) -> str:
+    """Return UTC ns as RFC 3339 in a zone, with its offset at that time."""
+    return to_datetime(time_ns, where).isoformat()
+
+
+def _fraction(rest_ns: int) -> str:
+    if rest_ns == 0:
+        return ""
+    digits = f"{rest_ns:09d}"
+    for keep in (3, 6):
+        if not digits[keep:].strip("0"):
+            return "." + digits[:keep]
+    return "." + digits

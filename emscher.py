@@ -1,0 +1,404 @@
+"""Emscher's front door: the command line, the settings, and the one place that wires the rooms."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from datetime import tzinfo
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import structlog
+import typer
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
+from rich.console import Console
+
+from analytics.calendar import zone
+from api.client import query
+from gateway.address import Address, broker_address, host_port
+from gateway.errors import GatewayError
+from ingest.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from analytics.live import Live
+    from api.house import House
+    from api.live import Teller
+    from fleet.demo import Progress as DemoProgress
+    from gateway.broker import EmbeddedBroker
+    from ingest.store import Store
+
+VERSION = version("emscher")
+SETTINGS_FILE = "emscher.toml"
+DRAIN_S = 2.5
+
+out = Console()
+err = Console(stderr=True)
+log = structlog.get_logger("emscher")
+app = typer.Typer(
+    name="emscher",
+    help="The sensor and energy backend for cities: takes in what meters and sensors say over"
+    " MQTT, keeps every reading safe, and answers for every figure.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+class Settings(BaseSettings):
+    """What can be set: on the command line, else by EMSCHER_… variables, else in emscher.toml."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EMSCHER_", toml_file=SETTINGS_FILE, extra="forbid", validate_default=False
+    )
+
+    data: Path = Field(Path("emscher-data"), description="folder of everything that is kept")
+    http: str = Field("127.0.0.1:8000", description="where console and API listen")
+    mqtt: str = Field("127.0.0.1:1883", description="where the embedded broker listens")
+    broker: list[str] = Field([], description="brokers to use instead of the embedded one")
+    topics: list[str] = Field(["#"], min_length=1, description="MQTT topics to subscribe to")
+    zone: str = Field("Europe/Berlin", description="zone of days, and of clocks without an offset")
+    codecs: dict[str, str] = Field({}, description="device profile or DevEUI = payload codec")
+    demo: bool = Field(False, description="feed a small simulated city")
+
+    @field_validator("http", "mqtt")
+    @classmethod
+    def _listens(cls, text: str) -> str:
+        host_port(text)
+        return text
+
+    @field_validator("broker")
+    @classmethod
+    def _brokers(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            broker_address(url)
+        return urls
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        zone(name)
+        return name
+
+    @property
+    def where(self) -> tzinfo:
+        """The zone, ready to use."""
+        return zone(self.zone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line before variables before the file."""
+        return init_settings, env_settings, TomlSource(settings_cls)
+
+
+def settings_from(**given: object) -> Settings:
+    """Return the settings; say what is wrong with which key, and end, where they can't be read."""
+    unknown = [
+        name
+        for name in os.environ
+        if name.startswith("EMSCHER_") and name[8:].lower() not in Settings.model_fields
+    ]
+    if unknown:
+        known = ", ".join(f"EMSCHER_{name.upper()}" for name in Settings.model_fields)
+        fail(f"settings: {', '.join(unknown)} is no variable of Emscher; expected one of {known}")
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        for one in error.errors():
+            key = ".".join(str(part) for part in one["loc"])
+            wrong = _expected(one["type"], one["msg"])
+            err.print(f"[red]settings:[/] {key}: {wrong}; found {one['input']!r}", soft_wrap=True)
+        fail("Options come before EMSCHER_… variables, and these before emscher.toml.")
+    except (ValueError, OSError) as error:  # a file that is no TOML, a variable that is no JSON
+        fail(f"settings: {SETTINGS_FILE} or an EMSCHER_… variable can't be read: {error}")
+
+
+def _expected(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"expected one of {', '.join(Settings.model_fields)}"
+    return message.removeprefix("Value error, ")
+
+
+def fail(sentence: str) -> NoReturn:
+    """Tell a person what is wrong, and end."""
+    err.print(sentence, style="red", soft_wrap=True, markup=False)
+    raise typer.Exit(1)
+
+
+@app.command()
+def up(
+    data: Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")] = None,
+    http: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where console and API listen.")
+    ] = None,
+    mqtt: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where the embedded broker listens.")
+    ] = None,
+    broker: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL", help="Use this broker instead: mqtt[s]://[user:password@]host[:port]."
+        ),
+    ] = None,
+    demo: Annotated[
+        bool | None, typer.Option("--demo", help="Feed it a small simulated city.")
+    ] = None,
+) -> None:
+    """Run Emscher: broker, intake, analysis, API and console, until Ctrl-C.
+
+    What is not given here comes from EMSCHER_… variables and from emscher.toml in this folder. The
+    defaults: data in ./emscher-data, console and API on 127.0.0.1:8000, MQTT on 127.0.0.1:1883.
+    """
+    settings = settings_from(data=data, http=http, mqtt=mqtt, broker=broker or None, demo=demo)
+    _log_to_terminal()
+    try:
+        asyncio.run(_run(settings))
+    except (GatewayError, StoreUnavailable, OSError) as error:
+        fail(str(error))
+
+
+async def _run(settings: Settings) -> None:
+    """Start the rooms, the intake first; run until a signal says stop; store what was accepted."""
+    from api.feed import Feed
+    from api.house import House
+    from api.live import Teller
+    from api.server import listening_on
+    from gateway.mqtt import client_id
+    from gateway.service import Gateway
+    from ingest.decode import Decoder
+    from ingest.intake import Committed, Intake
+    from ingest.store import open_store
+
+    started_ns, stop, loop = time.time_ns(), asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with contextlib.ExitStack() as stack:
+        listening = stack.enter_context(listening_on(settings.http, *host_port(settings.http)))
+        store = stack.enter_context(contextlib.closing(open_store("embedded", settings.data)))
+        embedded, brokers = _brokers(settings, stack)
+        feed = Feed()
+        teller = Teller(feed, store)
+        live: Live | None = None
+
+        def offer(committed: Committed) -> None:
+            if live is not None:
+                live.offer(committed)
+
+        intake = Intake(store, Decoder(settings.where, settings.codecs), [teller.committed, offer])
+        gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics)
+        stack.callback(gateway.drain, DRAIN_S)
+        gateway.start()
+        # Readings are safe from here on. The analysis comes after, and reads up what it missed,
+        # because at the first start on a machine its kernels are compiled.
+        hint = loop.call_later(2, out.print, "Compiling the kernels, once on this machine …")
+        live = await asyncio.to_thread(_analysis, store, teller, settings)
+        hint.cancel()
+        stack.callback(live.stop, 1.0)
+        house = House(
+            store=store,
+            live=live,
+            feed=feed,
+            sources=gateway.health,
+            store_fault=gateway.store_fault,
+            waiting=gateway.waiting,
+            now_ns=time.time_ns,
+            started_ns=started_ns,
+            where=settings.where,
+            version=VERSION,
+        )
+        await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
+        out.print("Storing what was accepted …")
+        if not await asyncio.to_thread(gateway.drain, DRAIN_S):
+            log.warning("the store did not take the last messages; their broker keeps them")
+        counts = store.counts()
+    out.print(f"Stopped: {counts.received} messages and {counts.readings} readings are safe.")
+
+
+def _analysis(store: "Store", teller: "Teller", settings: Settings) -> "Live":
+    from analytics.live import Live
+    from kernels.warm import warm
+
+    warm()
+    live = Live(store, settings.where, teller.found)
+    live.start()
+    return live
+
+
+async def _serve(
+    house: "House",
+    listening: socket.socket,
+    settings: Settings,
+    embedded: "EmbeddedBroker | None",
+    broker: Address,
+    stop: asyncio.Event,
+) -> None:
+    """Answer over HTTP, mind the broker, feed the demo, until `stop`; then end the answers."""
+    from api.app import create_app
+    from api.server import Server
+    from gateway.broker import mind
+
+    server = Server(create_app(house))
+    tasks = [asyncio.create_task(server.serve(sockets=[listening]))]
+    if embedded is not None:
+        tasks.append(asyncio.create_task(mind(embedded, stop)))
+    if settings.demo:
+        from fleet.demo import run_demo
+
+        feeding = run_demo(
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password,
+            stop=stop,
+            report=_tell_demo,
+        )
+        tasks.append(asyncio.create_task(feeding))
+    host, port = listening.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    out.print(
+        f"[bold]Emscher {VERSION}[/]  console http://{shown}:{port}/  API /docs", highlight=False
+    )
+    for source in house.sources():
+        out.print(f"  readings from {source.url}, kept in {settings.data}", highlight=False)
+    if host not in ("127.0.0.1", "::1"):
+        log.warning("anyone who reaches this address can read everything", http=settings.http)
+    await stop.wait()
+    house.feed.close()
+    server.should_exit = True
+    await asyncio.gather(*tasks)
+
+
+def _brokers(
+    settings: Settings, stack: contextlib.ExitStack
+) -> "tuple[EmbeddedBroker | None, dict[str, Address]]":
+    """Return the brokers to listen to by name; start the embedded one where none is named."""
+    if settings.broker:
+        addresses = [broker_address(url) for url in settings.broker]
+        return None, {f"{one.host}:{one.port}": one for one in addresses}
+    from gateway.broker import EmbeddedBroker
+
+    embedded = EmbeddedBroker(settings.data / "broker", *host_port(settings.mqtt))
+    embedded.start()
+    stack.callback(embedded.stop)
+    return embedded, {"embedded": embedded.address}
+
+
+def _tell_demo(progress: "DemoProgress") -> None:
+    if progress.text:
+        log.info(f"demo: {progress.text}")
+    elif progress.stage == "history" and progress.sent == progress.total:
+        log.info(f"demo: {progress.sent} messages of history sent")
+
+
+def _log_to_terminal() -> None:
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help="A recording (JSON Lines) or a table (CSV); .gz too.")
+    ],
+    broker: Annotated[
+        str, typer.Option(metavar="URL", help="The broker to publish to.")
+    ] = "mqtt://127.0.0.1:1883",
+    speed: Annotated[
+        str, typer.Option(help="1 keeps the recorded rhythm, 60 makes an hour a minute; or max.")
+    ] = "max",
+    start: Annotated[str | None, typer.Option(help="Only from this time on (RFC 3339).")] = None,
+    end: Annotated[str | None, typer.Option(help="Only before this time (RFC 3339).")] = None,
+    tz: Annotated[
+        str | None, typer.Option(help="Table: zone of its times, Europe/Berlin or +10:00.")
+    ] = None,
+    unit: Annotated[str, typer.Option(help="Table: Wh, kWh or MWh.")] = "kWh",
+    device: Annotated[str | None, typer.Option(help="Table: name of the meter it becomes.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=NAME",
+            help="Table: which column is time, import, export (amounts), import_register or"
+            " export_register (readings). Guessed and shown if left out.",
+        ),
+    ] = None,
+) -> None:
+    """Publish a recorded file over MQTT, with a progress bar; it ends when all is acknowledged."""
+    from fleet.errors import FleetError
+    from fleet.terminal import replay_to_terminal
+
+    try:
+        address = broker_address(broker)
+        factor = None if speed == "max" else float(speed)
+        columns = dict(one.split("=", 1) for one in column or []) or None
+    except GatewayError as error:
+        fail(f"--broker: {error}")
+    except ValueError:
+        fail(f'expected --speed NUMBER or max, and --column WHAT=NAME; found "{speed}", {column}')
+    try:
+        replay_to_terminal(
+            out,
+            file,
+            host=address.host,
+            port=address.port,
+            username=address.username,
+            password=address.password,
+            speed=factor,
+            start=start,
+            end=end,
+            tz=tz,
+            unit=unit,
+            device=device,
+            columns=columns,
+        )
+    except (FleetError, ValueError, OSError) as error:
+        fail(str(error))
+
+
+app.command()(query)
+
+
+@app.command()
+def doctor(
+    data: Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")] = None,
+    broker: Annotated[list[str] | None, typer.Option(metavar="URL", help="Brokers to try.")] = None,
+) -> None:
+    """Look whether Emscher can run here, and say what to do where it can't. Changes nothing."""
+    from gateway.doctor import examined
+
+    settings = settings_from(data=data, broker=broker or None)
+    brokers = [broker_address(url) for url in settings.broker]
+    healthy = True
+    for check in examined(settings.data, settings.http, settings.mqtt, brokers):
+        healthy &= check.ok
+        mark = "[green]ok [/]" if check.ok else "[red]no [/]"
+        out.print(mark, check.text, soft_wrap=True, highlight=False)
+    if not healthy:
+        raise typer.Exit(1)
+    out.print("Emscher can run here.")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

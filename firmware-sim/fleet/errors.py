@@ -1,0 +1,33 @@
+"""What can go wrong while streams are made, read or published.
+
+FleetError
+├── EncodingError      a value doesn't fit the wire format
+├── RecordingError     a recording's line is not what it should be; names file and line
+├── TableError         a table can't be read as a meter; names file and, where known, line
+├── BrokerAbsentError  no connection could be made; names the address and what to do
+└── BrokerLostError    the connection broke; what was acknowledged until then is safe
+"""
+
+
+class FleetError(Exception):
+    """Everything that this package raises on purpose; its text is for a person."""
+
+
+class EncodingError(FleetError):
+    """A value that the format can't carry: out of range, or of an unknown kind."""
+
+
+class RecordingError(FleetError):
+    """A recording that can't be read."""
+
+
+class TableError(FleetError):
+    """A table that can't be read as a meter."""
+
+
+class BrokerAbsentError(FleetError):
+    """No MQTT broker answered, or it refused the connection."""
+
+
+class BrokerLostError(FleetError):
+    """The broker went away in the middle."""

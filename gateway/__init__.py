@@ -1,0 +1,1 @@
+"""Who is speaking, and may I say that I heard? Brokers, sessions, acknowledgement."""

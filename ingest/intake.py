@@ -1,0 +1,186 @@
+"""The intake: envelopes in, durable readings out.
+
+Every envelope ends as exactly one of stored, duplicate, quarantined, and `accept` returns only
+when that is on disk. What is known by its readings (series, time, value) the store recognises.
+A message whose readings carry the time of receipt, or that carries none, would be new each time;
+it is known by its key instead, which is kept in the same commit.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ingest.decode import Decoder
+from ingest.device import Device
+from ingest.errors import PayloadError
+from ingest.reading import Envelope, Message, Rows, Series
+from ingest.store.port import Commit, Counts, Outcome, Refusal, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit changed, told to whoever watches.
+
+    rows     readings that are new or corrected, as they came
+    counts   the counters over the whole life of the store
+    devices  devices that are new or have changed
+    refused  how many messages of this commit went to quarantine
+    """
+
+    commit: int
+    rows: Rows
+    counts: Counts
+    devices: list[Device]
+    refused: int
+
+
+class _Columns:
+    """The commit while it grows, message by message."""
+
+    def __init__(self) -> None:
+        self.series: list[int] = []
+        self.time_ns: list[int] = []
+        self.value: list[float] = []
+        self.received_ns: list[int] = []
+        self.quality: list[int] = []
+        self.message: list[int] = []
+        self.messages = 0
+        self.repeats = 0
+        self.refusals: list[Refusal] = []
+        self.devices: dict[str, Device] = {}
+        self.keys: dict[bytes, None] = {}
+
+    def commit(self) -> Commit:
+        rows = Rows.of(self.series, self.time_ns, self.value, self.received_ns, self.quality)
+        return Commit(
+            rows,
+            np.asarray(self.message, dtype=np.int32),
+            self.messages,
+            self.repeats,
+            self.refusals,
+            list(self.devices.values()),
+            list(self.keys),
+        )
+
+
+class Intake:
+    """Decodes, recognises repeats, and commits. One thread calls `accept`."""
+
+    def __init__(
+        self, store: Store, decoder: Decoder, watchers: Sequence[Callable[[Committed], None]] = ()
+    ) -> None:
+        self._store = store
+        self._decoder = decoder
+        self._watchers = tuple(watchers)
+
+    def accept(self, envelopes: Sequence[Envelope]) -> Committed:
+        """Make these messages durable, whole or not at all.
+
+        Returns what changed. Raises StoreUnavailable when nothing was written: offer the same
+        envelopes again later.
+        """
+        columns = _Columns()
+        for envelope in envelopes:
+            try:
+                message = self._decoder.decode(envelope)
+            except PayloadError as error:
+                self._refuse(columns, envelope, error)
+            else:
+                self._add(columns, envelope, message)
+        return self._commit(columns)
+
+    def refuse(self, envelope: Envelope, error: PayloadError) -> Committed:
+        """Put one envelope into quarantine without looking into it."""
+        columns = _Columns()
+        self._refuse(columns, envelope, error)
+        return self._commit(columns)
+
+    def _commit(self, columns: _Columns) -> Committed:
+        commit = columns.commit()
+        receipt = self._store.append(commit)
+        committed = Committed(
+            receipt.commit,
+            commit.rows.take(receipt.outcome != Outcome.SAME),
+            self._store.counts(),
+            commit.devices,
+            len(commit.refusals),
+        )
+        for watch in self._watchers:
+            watch(committed)
+        return committed
+
+    def _refuse(self, columns: _Columns, envelope: Envelope, error: PayloadError) -> None:
+        if not self._repeats(columns, _own_key(envelope), envelope.redelivered):
+            why = (str(error.rule), _words(error.expected), _words(error.found))
+            columns.refusals.append(Refusal(envelope, *why))
+
+    def _add(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
+        received_ns = envelope.received_ns
+        sampled_ns = received_ns if message.time_ns is None else message.time_ns
+        timeless = not message.measurements or any(
+            (sampled_ns if measured.time_ns is None else measured.time_ns) == received_ns
+            for measured in message.measurements
+        )
+        if timeless:
+            named = message.key is not None
+            key = _key(message.device, message.key or "") if named else _own_key(envelope)
+            if self._repeats(columns, key, named or envelope.redelivered):
+                return
+        number = self._store.number
+        for quantity, value, channel, time_ns, quality in message.measurements:
+            columns.series.append(number(Series(message.device, quantity, channel)))
+            columns.time_ns.append(sampled_ns if time_ns is None else time_ns)
+            columns.value.append(value)
+            columns.received_ns.append(received_ns)
+            columns.quality.append(quality)
+            columns.message.append(columns.messages)
+        columns.messages += 1
+        self._meet(columns, envelope, message)
+
+    def _repeats(self, columns: _Columns, key: bytes, tells: bool) -> bool:
+        """Return whether this message was here before, as far as its key tells; remember the key.
+
+        Without a key of its own, only a message that the broker marks as sent again is a repeat:
+        a device may well say the same thing twice.
+        """
+        if tells and (key in columns.keys or self._store.known([key])):
+            columns.repeats += 1
+            return True
+        columns.keys[key] = None
+        return False
+
+    def _meet(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
+        known = columns.devices.get(message.device) or self._store.device(message.device)
+        if known is None:
+            known = Device(message.device, first_ns=envelope.received_ns)
+        met = replace(
+            known,
+            name=message.name or known.name,
+            model=message.model or known.model,
+            format=message.format or known.format,
+            source=envelope.source or known.source,
+            last_ns=known.last_ns,
+            state={**known.state, **message.state},
+        )
+        # Most messages tell nothing new about their device, and then nothing is written for it.
+        if met != known or known.last_ns == 0 or not message.measurements:
+            columns.devices[message.device] = replace(met, last_ns=envelope.received_ns)
+
+
+def _key(*parts: str | bytes) -> bytes:
+    made = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        made.update(len(raw).to_bytes(8, "big") + raw)
+    return made.digest()
+
+
+def _own_key(envelope: Envelope) -> bytes:
+    return _key(envelope.topic, envelope.payload)
+
+
+def _words(fact: object) -> str:
+    text = fact if isinstance(fact, str) else repr(fact)
+    return text if len(text) <= 500 else text[:499] + "…"

@@ -1,0 +1,108 @@
+"""What is newest of every series, in memory: the answer to "latest", and the test for "late"."""
+
+import threading
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.reading import Rows
+
+NEVER_NS = np.iinfo(np.int64).min
+
+
+@dataclass(slots=True)
+class Latest:
+    """Columns by series number: the newest reading, the first time, the count, the last receipt.
+
+    `time_ns` is NEVER_NS where nothing is stored. Written by one thread, read by any, under `lock`.
+    """
+
+    time_ns: NDArray[np.int64]
+    value: NDArray[np.float64]
+    received_ns: NDArray[np.int64]
+    quality: NDArray[np.uint8]
+    first_ns: NDArray[np.int64]
+    heard_ns: NDArray[np.int64]
+    count: NDArray[np.int64]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @staticmethod
+    def empty(slots: int) -> "Latest":
+        """Return columns for so many series, with nothing stored."""
+        return Latest(
+            np.full(slots, NEVER_NS, np.int64),
+            np.zeros(slots, np.float64),
+            np.zeros(slots, np.int64),
+            np.zeros(slots, np.uint8),
+            np.full(slots, np.iinfo(np.int64).max, np.int64),
+            np.full(slots, NEVER_NS, np.int64),
+            np.zeros(slots, np.int64),
+        )
+
+    @staticmethod
+    def loaded(con: duckdb.DuckDBPyConnection, slots: int) -> "Latest":
+        """Return what the readings table says, by one pass over it."""
+        latest = Latest.empty(slots)
+        found = con.execute(
+            "SELECT series, max(time_ns) AS time_ns, arg_max(value, time_ns) AS value,"
+            " arg_max(received_ns, time_ns) AS received_ns, arg_max(quality, time_ns) AS quality,"
+            " min(time_ns) AS first_ns, max(received_ns) AS heard_ns, count(*) AS count"
+            " FROM readings GROUP BY series"
+        ).fetchnumpy()
+        at = found["series"]
+        for name in ("time_ns", "value", "received_ns", "quality", "first_ns", "heard_ns", "count"):
+            getattr(latest, name)[at] = found[name]
+        return latest
+
+    def grow(self, slots: int) -> None:
+        """Make room for at least so many series (doubling, so that this is seldom)."""
+        have = len(self.time_ns)
+        if slots <= have:
+            return
+        more = Latest.empty(max(slots, 2 * have) - have)
+        with self.lock:
+            for name in _COLUMNS:
+                setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+
+    def add(self, rows: Rows, lying: NDArray[np.bool_], fresh: NDArray[np.bool_]) -> None:
+        """Take in what a commit wrote: `lying` rows are in the table now, `fresh` are new there."""
+        heard = rows
+        order = np.lexsort((rows.time_ns, rows.series))
+        order = order[lying[order]]
+        rows = rows.take(order)
+        with self.lock:
+            np.maximum.at(self.heard_ns, heard.series, heard.received_ns)
+            if not len(rows):
+                return
+            np.minimum.at(self.first_ns, rows.series, rows.time_ns)
+            np.add.at(self.count, heard.series[fresh], 1)
+            ends = np.append(np.flatnonzero(np.diff(rows.series)), len(rows) - 1)
+            ends = ends[rows.time_ns[ends] >= self.time_ns[rows.series[ends]]]
+            at = rows.series[ends]
+            self.time_ns[at] = rows.time_ns[ends]
+            self.value[at] = rows.value[ends]
+            self.received_ns[at] = rows.received_ns[ends]
+            self.quality[at] = rows.quality[ends]
+
+    def rows(self) -> Rows:
+        """Return the newest reading of every series that has one, by number."""
+        with self.lock:
+            at = np.flatnonzero(self.time_ns != NEVER_NS)
+            return Rows.of(
+                at, self.time_ns[at], self.value[at], self.received_ns[at], self.quality[at]
+            )
+
+    def spans(self) -> tuple[list[int], list[int], list[int], list[int]]:
+        """Return first and newest time, count and last receipt of every slot."""
+        with self.lock:
+            return (
+                self.first_ns.tolist(),
+                self.time_ns.tolist(),
+                self.count.tolist(),
+                self.heard_ns.tolist(),
+            )
+
+
+_COLUMNS = ("time_ns", "value", "received_ns", "quality", "first_ns", "heard_ns", "count")

@@ -1,0 +1,236 @@
+"""The reading half of the embedded store: each question is one statement, on a cursor of its own.
+
+Cursors share the database and see what was committed when they began; any thread may ask.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.derived import Anomaly, Windows
+from ingest.device import Device
+from ingest.reading import Rows, Series
+from ingest.store.latest import NEVER_NS, Latest
+from ingest.store.port import Counts, Quarantined, SeriesSpan
+from ingest.store.schema import told
+
+_READING = "series, time_ns, value, received_ns, quality"
+
+
+class Questions:
+    """What the store answers (store/port.py, Source)."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._names: list[Series] = []
+        self._numbers: dict[Series, int] = {}
+        self._names_lock = threading.Lock()
+        self._devices: dict[str, Device] = {}
+        self._latest = Latest.empty(0)
+        self._counts = Counts()
+        self._commit = 0
+
+    def _rows(self, sql: str, *args: object) -> Rows:
+        with told(), self._con.cursor() as cursor:
+            return _as_rows(cursor.execute(sql, args).fetchnumpy())
+
+    def _all(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
+        with told(), self._con.cursor() as cursor:
+            return cursor.execute(sql, args).fetchall()
+
+    def counts(self) -> Counts:
+        """Return the counters over the whole life of the store."""
+        return self._counts
+
+    def last_commit(self) -> int:
+        """Return the number of the last commit; 0 before the first."""
+        return self._commit
+
+    def device(self, name: str) -> Device | None:
+        """Return a device by its id, with its state as of its last change."""
+        return self._devices.get(name)
+
+    def devices(self) -> list[Device]:
+        """Return every device, by id, with the time of its last word."""
+        heard: dict[str, int] = {}
+        for series, at in zip(list(self._names), self._latest.spans()[3], strict=False):
+            heard[series.device] = max(at, heard.get(series.device, NEVER_NS))
+        found = [
+            replace(device, last_ns=max(device.last_ns, heard.get(device.id, NEVER_NS)))
+            for device in list(self._devices.values())
+        ]
+        return sorted(found, key=lambda device: device.id)
+
+    def name_of(self, number: int) -> Series:
+        """Return the series of a number that this store has given."""
+        return self._names[number]
+
+    def series(self, device: str | None = None) -> list[SeriesSpan]:
+        """Return every series that has readings (of a device), by number."""
+        first, last, count, _ = self._latest.spans()
+        return [
+            SeriesSpan(number, series, first[number], last[number], count[number])
+            for number, series in enumerate(self._names[: len(count)])
+            if count[number] and (device is None or series.device == device)
+        ]
+
+    def scan(
+        self,
+        series: Sequence[int] | None,
+        start_ns: int,
+        end_ns: int,
+        *,
+        limit: int | None = None,
+        newest: bool = False,
+    ) -> Rows:
+        """Return the readings in [start_ns, end_ns), by (series, time)."""
+        sql = f"SELECT {_READING} FROM readings WHERE time_ns >= ? AND time_ns < ?"
+        args: list[object] = [start_ns, end_ns]
+        if series is not None and len(series) == 1:
+            sql += " AND series = ?"
+            args.append(int(series[0]))
+        elif series is not None:
+            sql += " AND series IN (SELECT unnest(?))"
+            args.append([int(number) for number in series])
+        if limit is not None:
+            sql += f" ORDER BY time_ns {'DESC' if newest else 'ASC'}, series LIMIT ?"
+            args.append(limit)
+            return self._rows(f"SELECT * FROM ({sql}) ORDER BY series, time_ns", *args)
+        return self._rows(sql + " ORDER BY series, time_ns", *args)
+
+    def since(self, commit: int, upto: int | None = None, *, series: int | None = None) -> Rows:
+        """Return the readings that came with later commits (upto this one), by (series, time)."""
+        sql, args = f"SELECT {_READING} FROM readings WHERE commit_id > ?", [commit]
+        for fact, bound in (("commit_id <= ?", upto), ("series = ?", series)):
+            if bound is not None:
+                sql += f" AND {fact}"
+                args.append(bound)
+        return self._rows(f"{sql} ORDER BY series, time_ns", *args)
+
+    def within(
+        self, series: NDArray[np.int32], start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]
+    ) -> Rows:
+        """Return the readings of series[k] in [start_ns[k], end_ns[k]), by (series, time)."""
+        asked = {"series": series, "start_ns": start_ns, "end_ns": end_ns}
+        bounds = [int(start_ns.min(initial=0)), int(end_ns.max(initial=0))]
+        with told(), self._con.cursor() as cursor:
+            cursor.register("asked", asked)
+            found = cursor.execute(
+                "SELECT r.series, time_ns, value, received_ns, quality FROM readings r JOIN asked a"
+                " ON r.series = a.series AND time_ns >= start_ns AND time_ns < end_ns"
+                " WHERE time_ns >= ? AND time_ns < ? ORDER BY r.series, time_ns",
+                bounds,
+            ).fetchnumpy()
+        return _as_rows(found)
+
+    def newest_before(
+        self, series: NDArray[np.int32], time_ns: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return for each series the time of its newest reading before time_ns[k], or that."""
+        asked = {"place": np.arange(len(series)), "series": series, "before_ns": time_ns}
+        with told(), self._con.cursor() as cursor:
+            cursor.register("asked", asked)
+            found = cursor.execute(
+                "SELECT place, max(time_ns) AS newest FROM readings r JOIN asked a"
+                " ON r.series = a.series AND time_ns < before_ns GROUP BY place"
+            ).fetchnumpy()
+        newest = time_ns.copy()
+        newest[found["place"]] = found["newest"]
+        return newest
+
+    def times(self, series: Sequence[int]) -> NDArray[np.int64]:
+        """Return the distinct sampling times of these series together, rising."""
+        with told(), self._con.cursor() as cursor:
+            found = cursor.execute(
+                "SELECT DISTINCT time_ns FROM readings WHERE series IN (SELECT unnest(?))"
+                " ORDER BY time_ns",
+                [[int(number) for number in series]],
+            ).fetchnumpy()
+        return np.asarray(found["time_ns"], dtype=np.int64)
+
+    def history(self, series: int) -> Rows:
+        """Return the values of a series that were overwritten, by time and then as they came."""
+        where = "WHERE series = ? ORDER BY time_ns, replaced_by, received_ns"
+        return self._rows(f"SELECT {_READING} FROM superseded {where}", series)
+
+    def latest(self) -> Rows:
+        """Return the newest reading by sampling time of every series that has one, by number."""
+        return self._latest.rows()
+
+    def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
+        """Return the stored windows of one width that start in [start_ns, end_ns), by start."""
+        with told(), self._con.cursor() as cursor:
+            found = cursor.execute(
+                "SELECT * FROM windows WHERE series = ? AND width_ns = ? AND start_ns >= ?"
+                " AND start_ns < ? ORDER BY start_ns",
+                [series, width_ns, start_ns, end_ns],
+            ).fetchnumpy()
+        names = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last")
+        return Windows(*(np.asarray(found[name]) for name in names))
+
+    def anomalies(
+        self,
+        *,
+        start_ns: int | None = None,
+        end_ns: int | None = None,
+        devices: Sequence[str] | None = None,
+        open_only: bool = False,
+        after: tuple[int, str] | None = None,
+        limit: int | None = None,
+    ) -> list[Anomaly]:
+        """Return anomalies that touch [start_ns, end_ns), newest start first, then by id."""
+        facts: list[tuple[str, list[object]]] = []
+        if start_ns is not None:
+            # An event of one instant (end = start) touches a span that starts there.
+            facts.append(("(end_ns IS NULL OR end_ns >= ?)", [start_ns]))
+        if end_ns is not None:
+            facts.append(("start_ns < ?", [end_ns]))
+        if devices is not None:
+            facts.append(("device IN (SELECT unnest(?))", [list(devices)]))
+        if open_only:
+            facts.append(("end_ns IS NULL", []))
+        if after is not None:
+            facts.append(("(start_ns < ? OR (start_ns = ? AND id > ?))", [after[0], *after]))
+        where = f"WHERE {' AND '.join(sql for sql, _ in facts)}" if facts else ""
+        args = [arg for _, part in facts for arg in part]
+        if limit is not None:
+            args.append(limit)
+        order = "ORDER BY start_ns DESC, id" + (" LIMIT ?" if limit is not None else "")
+        found = self._all(f"SELECT * FROM anomalies {where} {order}", *args)
+        return [Anomaly(*row) for row in found]
+
+    def quarantined(
+        self, *, before: int | None = None, limit: int = 100, payload_bytes: int | None = 1024
+    ) -> list[Quarantined]:
+        """Return refusals, newest first, with the first `payload_bytes` of each message."""
+        where = "" if before is None else "WHERE id < ?"
+        args: list[object] = [limit] if before is None else [before, limit]
+        return self._refusals(f"{where} ORDER BY id DESC LIMIT ?", args, payload_bytes)
+
+    def quarantined_one(self, number: int) -> Quarantined | None:
+        """Return one refusal with its whole message."""
+        return next(iter(self._refusals("WHERE id = ?", [number], None)), None)
+
+    def _refusals(
+        self, tail: str, args: list[object], payload_bytes: int | None
+    ) -> list[Quarantined]:
+        found = self._all(
+            "SELECT id, source, topic, received_ns, rule, expected, found, octet_length(payload),"
+            f" payload FROM quarantine {tail}",
+            *args,
+        )
+        return [Quarantined(*(*row[:8], bytes(row[8])[:payload_bytes])) for row in found]
+
+    def derived_through(self) -> int:
+        """Return the last commit that stored windows and anomalies take into account."""
+        return int(self._all("SELECT through FROM derived")[0][0])
+
+
+def _as_rows(found: dict[str, NDArray[Any]]) -> Rows:
+    names = ("series", "time_ns", "value", "received_ns", "quality")
+    return Rows.of(*(found[name] for name in names))

@@ -1,0 +1,91 @@
+"""The tables of the embedded store, and how DuckDB's errors are told.
+
+There is no primary key on readings: keeping one made a commit of 20,000 rows ten times slower.
+`embedded` keeps (series, time) unique by itself.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from ingest.errors import StoreUnavailable
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS about (version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS series (
+    number INTEGER NOT NULL, device VARCHAR NOT NULL, quantity VARCHAR NOT NULL,
+    channel VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS devices (
+    id VARCHAR NOT NULL, name VARCHAR, model VARCHAR, format VARCHAR, source VARCHAR,
+    first_ns BIGINT, last_ns BIGINT, state VARCHAR);
+CREATE TABLE IF NOT EXISTS readings (
+    series INTEGER NOT NULL, time_ns BIGINT NOT NULL, value DOUBLE NOT NULL,
+    received_ns BIGINT NOT NULL, quality UTINYINT NOT NULL, commit_id BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS superseded AS SELECT *, 0::BIGINT AS replaced_by FROM readings LIMIT 0;
+CREATE TABLE IF NOT EXISTS quarantine (
+    id BIGINT NOT NULL, source VARCHAR, topic VARCHAR, received_ns BIGINT, rule VARCHAR,
+    expected VARCHAR, found VARCHAR, payload BLOB);
+CREATE TABLE IF NOT EXISTS keys (key BLOB NOT NULL, commit_id BIGINT NOT NULL);
+CREATE TABLE IF NOT EXISTS counts (
+    commit_id BIGINT, stored BIGINT, duplicate BIGINT, quarantined BIGINT, readings BIGINT,
+    corrections BIGINT);
+CREATE TABLE IF NOT EXISTS windows (
+    series INTEGER NOT NULL, width_ns BIGINT NOT NULL, start_ns BIGINT NOT NULL,
+    count BIGINT NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, mean DOUBLE NOT NULL,
+    last DOUBLE NOT NULL);
+CREATE TABLE IF NOT EXISTS anomalies (
+    id VARCHAR NOT NULL, device VARCHAR NOT NULL, quantity VARCHAR NOT NULL,
+    channel VARCHAR NOT NULL, kind VARCHAR NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT,
+    score DOUBLE NOT NULL, value DOUBLE, expected DOUBLE, detector VARCHAR NOT NULL,
+    text VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS derived (through BIGINT NOT NULL);
+"""
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing; raise StoreUnavailable for a file of a later version."""
+    con.execute(TABLES)
+    row = con.execute("SELECT version FROM about").fetchone()
+    if row is None:
+        con.execute("INSERT INTO about VALUES (?)", [VERSION])
+        con.execute("INSERT INTO counts VALUES (0, 0, 0, 0, 0, 0)")
+        con.execute("INSERT INTO derived VALUES (0)")
+    elif row[0] != VERSION:
+        raise StoreUnavailable(
+            f"the store has layout version {row[0]}, this Emscher reads version {VERSION}: "
+            "use the Emscher that wrote it, or another --data folder"
+        )
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn what DuckDB says when it can't write now into StoreUnavailable."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OperationalError, duckdb.FatalException) as fault:
+        raise StoreUnavailable(f"the embedded store can't do this now: {fault}") from fault
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what happens inside, or nothing of it."""
+    with told():
+        con.execute("BEGIN")
+        try:
+            yield
+            con.execute("COMMIT")
+        except BaseException:
+            try:
+                con.execute("ROLLBACK")
+            except duckdb.Error as lost:  # COMMIT itself failed: there is nothing to roll back
+                if "no transaction is active" not in str(lost):
+                    raise
+            raise
+
+
+def text(fact: str) -> str:
+    """Return text that can be stored: what is no character of Unicode becomes "?"."""
+    return fact.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,77 @@
+"""Every kernel compiled, or loaded from disk, before the first reading comes."""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+
+SLOT, OFFSETS = np.zeros(1, np.int64), np.array([0, 2])
+TIME_NS, VALUE, GOOD = np.array([0, 10]), np.array([1.0, 2.0]), np.ones(2, np.bool_)
+WIDTH_NS = 60
+
+
+def warm(progress: Callable[[str], None] | None = None) -> None:
+    """Load each kernel and call it once on tiny data; a cold cache is filled by that.
+
+    progress  is called with each kernel's name before it is loaded, in the order of KERNELS.
+    Modules are imported one by one here, because that is when they compile.
+    """
+    for name, call in KERNELS.items():
+        if progress is not None:
+            progress(name)
+        call(import_module(f"kernels.{name}"))
+
+
+def _windows(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, VALUE, WIDTH_NS)
+    m.close(state, SLOT)
+    m.windows(OFFSETS, TIME_NS, VALUE, WIDTH_NS)
+    m.windows_at(TIME_NS, VALUE, TIME_NS)
+
+
+def _register(m: ModuleType) -> None:
+    m.judge(TIME_NS, VALUE, gap_ns=60, rate_max=1.0, dip_readings=1, dip_ns=60)
+    m.typical_gap(TIME_NS)
+    m.rate_max_learnt(TIME_NS, VALUE)
+
+
+def _spread(m: ModuleType) -> None:
+    m.at_edges(TIME_NS, m.cumulative(VALUE, GOOD), GOOD, TIME_NS)
+    m.coverage(TIME_NS, GOOD, WIDTH_NS, TIME_NS)
+    m.over_gap(TIME_NS, GOOD, WIDTH_NS, TIME_NS)
+
+
+def _energy(m: ModuleType) -> None:
+    m.energy_wh(TIME_NS, VALUE, WIDTH_NS)
+
+
+def _spike(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, VALUE)
+    m.open_spikes(state, SLOT)
+
+
+def _flatline(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, VALUE)
+    m.open_flatlines(state, SLOT)
+
+
+def _rhythm(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, WIDTH_NS)
+    m.limits(state)
+
+
+KERNELS: dict[str, Callable[[ModuleType], None]] = {
+    "windows": _windows,
+    "register": _register,
+    "spread": _spread,
+    "energy": _energy,
+    "spike": _spike,
+    "flatline": _flatline,
+    "rhythm": _rhythm,
+}
+"""What `warm` calls, by the name of the kernel's module, in its order."""

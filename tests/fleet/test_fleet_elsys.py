@@ -1,0 +1,62 @@
+"""ELSYS payloads against the maker's own examples."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fleet.elsys import encode
+from fleet.errors import EncodingError
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "elsys_uplinks.jsonl"
+CASES = [json.loads(line) for line in VECTORS.read_text().splitlines()]
+TWICE = "pulse1"  # one example counts pulses twice; its decoder keeps the later count
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['device']}-{case['hex']}")
+def test_the_makers_examples_encode_to_their_bytes(case):
+    values = list(case["expected"]["data"].items())
+    if TWICE in case["expected"]["data"]:
+        at = next(i for i, (name, _) in enumerate(values) if name == TWICE)
+        later = values.pop(at)
+        values = [*values[:at], (TWICE, 0x1101), *values[at:], later]
+    assert encode(values).hex() == case["hex"]
+
+
+def test_there_are_eight_examples():
+    assert len(CASES) == 8
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"temperature": -0.1}, "01ffff"),
+        ({"temperature": -3276.8}, "018000"),
+        ({"co2": 1012, "vdd": 3606}, "0603f4070e16"),
+        ({"tvoc": 500}, "1c01f4"),
+        ({"x": -1, "y": 0, "z": 63}, "03ff003f"),
+        ({"irInternalTemperature": 21.5, "irExternalTemperature": -4.0}, "1000d7ffd8"),
+        ({"pulseAbs1": 0xFFFFFFFF}, "0bffffffff"),
+        ({}, ""),
+    ],
+)
+def test_types_and_signs(values, expected):
+    assert encode(values).hex() == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"temprature": 1}, "found 'temprature'"),
+        ({"humidity": 256}, "humidity"),
+        ({"temperature": 3276.8}, "temperature"),
+        ({"co2": float("nan")}, "co2"),
+        ({"co2": float("inf")}, "co2"),
+        ({"soundPeak": 60}, "soundPeak, soundAvg"),
+        ({"x": 1, "z": 2, "y": 3}, "x, y, z"),
+        ({"y": 1}, "found 'y'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(values, says):
+    with pytest.raises(EncodingError, match=says):
+        encode(values)

@@ -1,0 +1,239 @@
+"""The kernels' slow, obvious twins: plain Python over lists, one definition at a time."""
+
+import math
+from fractions import Fraction
+from itertools import groupby, pairwise
+from statistics import median
+
+HOUR_NS = 3_600_000_000_000
+
+
+def neumaier(values):
+    """Return the improved Kahan-Babuska sum, as its paper writes it."""
+    total, carry = 0.0, 0.0
+    for value in values:
+        larger = total + value
+        if abs(total) >= abs(value):
+            carry += (total - larger) + value
+        else:
+            carry += (value - larger) + total
+        total = larger
+    return total + carry
+
+
+def window(values):
+    """Return count, min, max, mean, last."""
+    low, high = min(values), max(values)
+    mean = min(max(neumaier(values) / len(values), low), high)
+    return len(values), low, high, mean, values[-1]
+
+
+def windows(rows, width_ns):
+    """Return (start, count, min, max, mean, last) of one slot's rows [(time, value)]."""
+    finite = [(t, v) for t, v in rows if math.isfinite(v)]
+    starts = groupby(finite, key=lambda row: math.floor(Fraction(row[0], width_ns)) * width_ns)
+    return [(start, *window([v for _, v in group])) for start, group in starts]
+
+
+def windows_at(rows, edges):
+    """Return (start, count, min, max, mean, last) between the edges."""
+    found = []
+    for start, end in pairwise(edges):
+        inside = [v for t, v in rows if start <= t < end and math.isfinite(v)]
+        found.append((start, *(window(inside) if inside else (0, *[math.nan] * 4))))
+    return found
+
+
+def judge(rows, *, gap_ns, rate_max, dip_readings, dip_ns):
+    """Return (amount, correction, kind, good, over_gap, provisional) for each (time, value)."""
+    rate = rate_max / HOUR_NS
+    judged = [(0.0, 0.0, 5, False, False, False)] * len(rows)
+    left = [(i, t, v) for i, (t, v) in enumerate(rows) if math.isfinite(v)]
+    if not left:
+        return judged
+    i, t0, v0 = left.pop(0)
+    judged[i] = (0.0, 0.0, 0, True, False, False)
+    plain = []
+    unsure = False
+    while left:
+        i, t, v = left[0]
+        if v < v0:
+            soon = [row for row in left[1 : 1 + dip_readings] if row[1] - t <= dip_ns]
+            back = [row for row in soon if v0 <= row[2] and row[2] - v0 <= rate * (row[1] - t0)]
+            if back:
+                while left[0] != back[0]:
+                    judged[left[0][0]] = (0.0, 0.0, 3, False, False, unsure)
+                    left.pop(0)
+                continue
+            all_seen = len(left) > dip_readings or rows[-1][0] - t > dip_ns
+            unsure = unsure or not all_seen
+        span = t - t0
+        if v >= v0:
+            amount, correction, kind = v - v0, 0.0, 1 if span > gap_ns else 0
+            if kind == 0:
+                plain.append((amount, span))
+        elif 0 <= v <= rate * span:
+            amount, correction, kind = v, v0, 2
+        else:
+            usual = plain[-96:]
+            typical = sum(a for a, _ in usual) / sum(s for _, s in usual) if usual else 0.0
+            amount = min(typical, rate) * span
+            correction, kind = amount - (v - v0), 4
+        judged[i] = (amount, correction, kind, True, span > gap_ns, unsure)
+        left.pop(0)
+        t0, v0 = t, v
+    return judged
+
+
+def typical_gap(times):
+    """Return the median distance, rounded down."""
+    gaps = [Fraction(b - a) for a, b in pairwise(times)]
+    return math.floor(median(gaps)) if gaps else 0
+
+
+def rate_max_learnt(rows):
+    """Return (4 + 2000 / n) times the third steepest of n climbs that hold, per hour."""
+    rows = [(t, v) for t, v in rows if math.isfinite(v)]
+    slopes = []
+    for i in range(1, len(rows)):
+        (t0, foot), (t1, head) = rows[i - 1], rows[i]
+        before = [v for _, v in rows[max(i - 17, 0) : i - 1]]
+        after = [v for _, v in rows[i + 1 : i + 17]]
+        if head > foot and max([foot, *before]) == foot and min([head, *after]) == head:
+            slopes.append((head - foot) / (t1 - t0))
+    if len(slopes) < 24:
+        return math.inf
+    return (4 + 2000 / len(slopes)) * sorted(slopes)[-3] * HOUR_NS
+
+
+def cumulative(amounts, good):
+    """Return the exact running sums, as fractions."""
+    total, sums = Fraction(0), []
+    for amount, is_good in zip(amounts, good, strict=True):
+        total += Fraction(amount) if is_good else 0
+        sums.append(total)
+    return sums
+
+
+def at_edges(times, u, good, edges):
+    """Return (u, exact) at each edge, u as a fraction or None."""
+    points = [(t, Fraction(x)) for t, x, g in zip(times, u, good, strict=True) if g]
+    found = []
+    for edge in edges:
+        before = [p for p in points if p[0] <= edge]
+        after = [p for p in points if p[0] >= edge]
+        if not before or not after:
+            found.append((None, False))
+            continue
+        (t0, u0), (t1, u1) = before[-1], after[0]
+        share = Fraction(edge - t0, t1 - t0) if t1 > t0 else 0
+        found.append((u0 + (u1 - u0) * share, t0 == edge))
+    return found
+
+
+def overlaps(times, good, edges, counts):
+    """Return each period's time in steps between good readings whose length counts."""
+    points = [t for t, g in zip(times, good, strict=True) if g]
+    steps = [(a, b) for a, b in pairwise(points) if counts(b - a)]
+    periods = pairwise(edges)
+    return [sum(max(min(b, end) - max(a, start), 0) for a, b in steps) for start, end in periods]
+
+
+def energy_wh(rows, gap_ns_max):
+    """Return the exact energy as a fraction of Wh, and the covered ns."""
+    energy, covered = Fraction(0), 0
+    for (t0, p0), (t1, p1) in pairwise(rows):
+        if t1 - t0 <= gap_ns_max and math.isfinite(p0) and math.isfinite(p1):
+            energy += (Fraction(p0) + Fraction(p1)) / 2 * (t1 - t0) / HOUR_NS
+            covered += t1 - t0
+    return energy, covered
+
+
+def spikes(rows):
+    """Return the ended spikes (start, end, peak, expected, z) and the open one, or None."""
+    seen, ended, run, usual_step = [], [], None, 0.0
+    for t, v in rows:
+        if not math.isfinite(v):
+            continue
+        was_open = run is not None
+        if was_open:
+            if run["count"] < 32 and run["out"](v):
+                run["count"] += 1
+                run["values"].append(v)
+            else:
+                ended.append(_spike(run, t))
+                run = None
+        elif len(seen) >= 24 and (out := _outliers(seen[-64:], usual_step))[0](v):
+            run = {"start": t, "values": [v], "count": 1, "out": out[0], "by": out[1:]}
+        if seen and not was_open and run is None and v != seen[-1]:
+            usual_step = abs(v - seen[-1])
+        seen.append(v)
+    return ended, None if run is None else _spike(run, -1)
+
+
+def _spike(run, end):
+    expected, scale = run["by"]
+    peak = max(run["values"], key=lambda v: abs(v - expected))
+    return run["start"], end, peak, expected, abs(peak - expected) / scale
+
+
+def _outliers(ring, usual_step):
+    """Return the test for an outlier among the ring, its median and its scale."""
+    expected = median(ring)
+    steps = [abs(b - a) for a, b in pairwise(ring) if a != b]
+    if steps:
+        mad = median(abs(v - expected) for v in ring)
+        scale = max(1.4826 * mad, min(steps), 1e-9 * abs(expected))
+    else:
+        scale = max(usual_step, 0.01 * abs(expected))
+    low, high = min(ring), max(ring)
+
+    def out(v):
+        far = v > high + 0.5 * (high - low) or v < low - 0.5 * (high - low)
+        return far and scale > 0 and abs(v - expected) / scale > 8
+
+    return out, expected, scale
+
+
+def flatlines(rows, rests_at_zero):
+    """Return the ended flatlines (start, end, length, value, score) and the open one, or None."""
+    finite = [(t, v) for t, v in rows if math.isfinite(v)]
+    runs = [list(group) for _, group in groupby(finite, key=lambda row: row[1])]
+    longest, flat = 0, []
+    for changes, run in enumerate(runs):
+        start, value = run[0]
+        if rests_at_zero and value == 0:
+            continue
+        limit = max(16, 3 * longest + 1)
+        end = runs[changes + 1][0][0] if changes + 1 < len(runs) else -1
+        if changes >= 12 and len(run) >= limit:
+            flat.append((start, end, len(run), value, len(run) / limit))
+        else:
+            longest = max(longest, len(run))
+    is_open = bool(flat) and flat[-1][1] == -1
+    return flat[: len(flat) - is_open], flat[-1] if is_open else None
+
+
+def silences(times, floor_ns):
+    """Return the silences (start, end, expected, score) and the limit after the last arrival."""
+    gaps, found, in_a_row = [], [], 0
+    for last, t in pairwise(times):
+        limit = _limit(gaps, floor_ns)
+        if limit is None or t - last <= limit:
+            gaps.append(t - last)
+            in_a_row = 0
+            continue
+        expected = math.floor(median(map(Fraction, gaps[-32:])))
+        found.append((last, t, expected, (t - last) / limit))
+        in_a_row += 1
+        if in_a_row == 8:
+            gaps, in_a_row = [], 0
+    return found, _limit(gaps, floor_ns)
+
+
+def _limit(gaps, floor_ns):
+    ring = sorted(gaps[-32:])
+    if len(ring) < 8:
+        return None
+    quantile = next(g for g in ring if sum(x <= g for x in ring) >= 0.9 * len(ring))
+    return max(5 * math.floor(median(map(Fraction, ring))), 3 * quantile, floor_ns, 1)
