@@ -118,17 +118,15 @@ def settings_from(**given: object) -> Settings:
     except ValidationError as error:
         for one in error.errors():
             key = ".".join(str(part) for part in one["loc"])
-            wrong = _expected(one["type"], one["msg"])
-            err.print(f"[red]settings:[/] {key}: {wrong}; found {one['input']!r}", soft_wrap=True)
+            wrong = one["msg"].removeprefix("Value error, ")
+            if one["type"] == "extra_forbidden":
+                wrong = f"expected one of {', '.join(Settings.model_fields)}"
+            # An address may hold a password; the sentences about addresses leave it out.
+            found = "" if "found" in wrong else f"; found {one['input']!r}"
+            err.print(f"settings: {key}: {wrong}{found}", style="red", soft_wrap=True, markup=False)
         fail("Options come before EMSCHER_… variables, and these before emscher.toml.")
     except (ValueError, OSError) as error:  # a file that is no TOML, a variable that is no JSON
         fail(f"settings: {SETTINGS_FILE} or an EMSCHER_… variable can't be read: {error}")
-
-
-def _expected(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return f"expected one of {', '.join(Settings.model_fields)}"
-    return message.removeprefix("Value error, ")
 
 
 def fail(sentence: str) -> NoReturn:
@@ -395,10 +393,7 @@ def doctor(
     out.print("Emscher can run here.")
 
 
-def main() -> None:
-    """Run the command line."""
-    app()
-
+main = app  # what the `emscher` script calls
 
 if __name__ == "__main__":
     main()

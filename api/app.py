@@ -1,18 +1,20 @@
 """The application: all routes over one house."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import anomalies, console, devices, energy, live, metrics, problems, readings
 from api.house import House
+from api.problems import BadQueryError
 
 _ABOUT = """
 Readings, windows, energy and anomalies of a city's meters and sensors.
 
 Times are RFC 3339; without an offset they are read in the zone `tz` (Europe/Berlin). A collection
 is `{"items": […], "next": cursor or null}`: pass `next` as `cursor` to get what follows. Errors are
-problem documents (RFC 9457).
+problem documents (RFC 9457). A parameter that a path does not know is an error, not ignored: a
+misspelt `start` must not become an answer about all time.
 """
 _HEADERS = {
     "Content-Security-Policy": (
@@ -22,7 +24,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_DOCS = ("/docs", "/redoc")  # these pages bring their scripts from elsewhere
 
 
 def create_app(house: House) -> FastAPI:
@@ -32,13 +33,29 @@ def create_app(house: House) -> FastAPI:
         version=house.version,
         description=_ABOUT,
         responses={422: problems.SCHEMA, "default": problems.SCHEMA},
+        docs_url=None,  # FastAPI's pages fetch their scripts from elsewhere; ours is in console.py
+        redoc_url=None,
     )
     app.state.house = house
-    for room in (devices, readings, energy, anomalies, live, metrics, console):
-        app.include_router(room.router)
-    problems.install(app)
+    for room in (devices, readings, energy, anomalies, live):
+        app.include_router(room.router, dependencies=[Depends(_known_parameters)])
+    app.include_router(metrics.router)
+    app.include_router(console.router)
+    problems.install(app, _HEADERS)
     app.add_middleware(_Headers)
     return app
+
+
+def _known_parameters(request: Request) -> None:
+    """Refuse a parameter that the path does not know, or that is given twice."""
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    asked = request.query_params.multi_items()
+    for name, found in asked:
+        if name not in known:
+            takes = f"one of {', '.join(sorted(known))}" if known else "no parameter at all"
+            raise BadQueryError("parameter", takes, name)
+        if sum(name == other for other, _ in asked) > 1:
+            raise BadQueryError(name, "one value", f"{found}, and more")
 
 
 class _Headers:
@@ -52,8 +69,7 @@ class _Headers:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    if name != "Content-Security-Policy" or scope["path"] not in _DOCS:
-                        headers.setdefault(name, value)
+                    headers.setdefault(name, value)
             await send(message)
 
         await self._app(scope, receive, send_on if scope["type"] == "http" else send)

@@ -23,9 +23,17 @@ from api.shapes import (
 )
 from api.times import utc
 from ingest.quantity import quantity as known_quantity
+from ingest.reading import Series
 
 router = APIRouter(prefix="/v1")
 _LAG_S_MAX = 10.0
+
+OneDevice = Annotated[
+    str | None, Query(description="only of this device", examples=["a81758fffe0546b2"])
+]
+OneQuantity = Annotated[
+    str | None, Query(description="only this quantity", examples=["temperature"])
+]
 
 
 @router.get("/health", tags=["operation"])
@@ -74,7 +82,7 @@ def counters(rooms: Rooms) -> CountersOut:
 def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[DeviceOut]:
     """Every device that was ever heard, by id."""
     silent = rooms.live.silent()
-    after = "" if cursor is None else str(place(cursor, str)[0])
+    after = "" if cursor is None else place(cursor, tuple[str])[0]
     found = [device for device in rooms.store.devices() if device.id > after]
     items = [device_out(device, device.id in silent) for device in found[:limit]]
     return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
@@ -83,13 +91,18 @@ def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[De
 @router.get("/series", tags=["devices"])
 def series(
     rooms: Rooms,
-    device: Annotated[str | None, Query(description="only of this device")] = None,
+    device: OneDevice = None,
+    quantity: OneQuantity = None,
     limit: Limit = 10_000,
     cursor: Cursor = None,
 ) -> Page[SeriesOut]:
     """Every series: one quantity of one device and channel."""
-    after = -1 if cursor is None else int(place(cursor, int)[0])
-    found = [span for span in rooms.store.series(device) if span.number > after]
+    after = -1 if cursor is None else place(cursor, tuple[int])[0]
+    found = [
+        span
+        for span in rooms.store.series(device)
+        if span.number > after and (quantity is None or span.series.quantity == quantity)
+    ]
     items = []
     for span in found[:limit]:
         about = known_quantity(span.series.quantity)
@@ -117,26 +130,31 @@ def series(
 @router.get("/latest", tags=["readings"])
 def latest(
     rooms: Rooms,
-    device: Annotated[str | None, Query(description="only of this device")] = None,
-    quantity: Annotated[str | None, Query(description="only this quantity")] = None,
+    device: OneDevice = None,
+    quantity: OneQuantity = None,
     limit: Limit = 10_000,
     cursor: Cursor = None,
 ) -> Page[LatestOut]:
     """The newest reading of every series, by the time at which it was sampled."""
+    after = -1 if cursor is None else place(cursor, tuple[int])[0]
     rows = rooms.store.latest()
-    after = -1 if cursor is None else int(place(cursor, int)[0])
-    names = {number: rooms.store.name_of(number) for number in rows.series.tolist()}
-    wanted = [
-        i
-        for i, (number, name) in enumerate(names.items())
-        if number > after
-        and (device is None or name.device == device)
-        and (quantity is None or name.quantity == quantity)
-    ]
+    rows = rows.take(rows.series > after)
+    if device is not None:
+        own = [span.number for span in rooms.store.series(device)]
+        rows = rows.take(np.isin(rows.series, own))
+    names: dict[int, Series] = {}
+    wanted: list[int] = []
+    for at, number in enumerate(rows.series.tolist()):
+        name = rooms.store.name_of(number)
+        if quantity is None or name.quantity == quantity:
+            names[number] = name
+            wanted.append(at)
+            if len(wanted) > limit:
+                break
     more = len(wanted) > limit
     rows = rows.take(np.array(wanted[:limit], dtype=np.intp))
     items = [
-        LatestOut.model_validate({**reading, "received": utc(received_ns)})
+        LatestOut.model_construct(None, **reading, received=utc(received_ns))
         for reading, received_ns in zip(
             readings_out(rows, names), rows.received_ns.tolist(), strict=True
         )

@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from analytics.calendar import By, edges
+from analytics.calendar import PERIODS_MAX, By, edges
 from analytics.energy import Period, energy, registers
 from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
-from api.readings import Device, End, Start
+from api.readings import Device, End, Start, told_series
 from api.shapes import CorrectionOut, EnergyOut, EnergyPage
-from api.times import asked_span, asked_zone, local
+from api.times import asked_span, asked_zone, local, utc
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
@@ -24,13 +24,21 @@ def read_energy(
     device: Device,
     start: Start = None,
     end: End = None,
-    by: Annotated[By, Query(description="calendar period")] = By.DAY,
-    tz: Annotated[str | None, Query(description="zone of the periods; Europe/Berlin")] = None,
+    by: Annotated[By, Query(description="calendar period", examples=["day"])] = By.DAY,
+    tz: Annotated[
+        str | None,
+        Query(description="zone of the periods, and of plain times", examples=["Europe/Berlin"]),
+    ] = None,
     quantity: Annotated[
         str | None,
-        Query(description="which register; the import of active energy if left out"),
+        Query(
+            description="which register; the import of active energy if left out",
+            examples=["active_energy_import"],
+        ),
     ] = None,
-    channel: Annotated[str | None, Query(description="which tariff or input of it")] = None,
+    channel: Annotated[
+        str | None, Query(description="which tariff or input of it", examples=["1"])
+    ] = None,
     limit: Limit = 10_000,
     cursor: Cursor = None,
 ) -> EnergyPage:
@@ -53,24 +61,30 @@ def read_energy(
             items=[], next=None, note=note, device=device, quantity=quantity, channel=channel
         )
     series = chosen[0]
+    # Nobody should take one tariff for the whole.
+    same = [one for one in chosen if one.quantity == series.quantity]
+    also = f"one of several: choose by channel among {told_series(same)}" if same[1:] else None
     span = next(s for s in rooms.store.series(device) if s.series == series)
     start_ns, end_ns = asked_span(start, end, where, (span.first_ns, span.last_ns))
     if cursor is not None:
-        start_ns = max(start_ns, int(place(cursor, int)[0]))
+        start_ns = max(start_ns, place(cursor, tuple[int])[0])
     page = EnergyPage(
         items=[],
         next=None,
-        note=None,
+        note=also,
         device=device,
         quantity=series.quantity,
         channel=series.channel or None,
     )
     if end_ns <= start_ns:
+        known = f"from {utc(span.first_ns)} to {utc(span.last_ns)}"
+        page.note = f"nothing is asked for that is known: the register was read {known}"
         return page
     try:
         edges_ns = edges(start_ns, end_ns, by, where)
-    except ValueError as error:
-        raise BadQueryError("end", f"a span that {by.value}s can fill ({error})", end) from None
+    except ValueError:
+        most = f"a period that fits into the span at most {PERIODS_MAX} times, or a shorter span"
+        raise BadQueryError("by", most, by.value) from None
     if len(edges_ns) > limit + 1:
         edges_ns = edges_ns[: limit + 1]
         page.next = word(int(edges_ns[-1]))
@@ -101,5 +115,4 @@ def _corrections(rooms: House, period: Period) -> list[CorrectionOut]:
 def _no_register(device: str, found: list[Series]) -> str:
     if not found:
         return f'"{device}" has no register of energy, gas, water or heat'
-    there = ", ".join(f"{s.quantity} {s.channel}".strip() for s in found)
-    return f'"{device}" has no such register; it has {there}'
+    return f'"{device}" has no such register; it has {told_series(found)}'

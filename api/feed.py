@@ -21,7 +21,8 @@ _PAUSE_S = 0.02
 class Event:
     """One event as it goes over the wire, and what a listener may filter it by.
 
-    kind  reading, anomaly, counters, device, gap; device and quantity "" where it has none
+    kind  reading, anomaly, retracted, counters, device, gap; device and quantity "" where it has
+          none
     """
 
     kind: str
@@ -51,6 +52,8 @@ class Listener:
         """Return whether the filters let an event pass; counters always do."""
         if one.kind == "counters":
             return not self.anomalies_only
+        if one.kind == "retracted":  # whoever was never told of it has nothing to forget
+            return True
         if self.anomalies_only and one.kind != "anomaly":
             return False
         if self.device is not None and one.device != self.device:

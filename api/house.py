@@ -88,4 +88,7 @@ def unheard(rooms: House, device: str | None) -> str | None:
     """Return a word to a person who asked about a device that was never heard."""
     if device is None or rooms.store.device(device) is not None:
         return None
-    return f'no device "{device}" was ever heard; /v1/devices lists those that were'
+    said = f'no device "{device[:80]}" was ever heard'
+    if rooms.store.device(device.lower()) is not None:  # a DevEUI as it stands on the label
+        return f'{said}; "{device.lower()[:80]}" was'
+    return f"{said}; /v1/devices lists those that were"

@@ -1,19 +1,23 @@
 """GET /v1/live, and what commits and anomalies become there."""
 
+import json
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from api.devices import OneDevice, OneQuantity
 from api.feed import Event, Feed, Listener, event
 from api.house import Rooms
-from api.shapes import anomaly_out, counters_out, device_out, readings_out
-from ingest.derived import Anomaly
+from api.shapes import ReadingOut, anomaly_out, counters_out, device_out, readings_out
 from ingest.intake import Committed
 from ingest.store import Counts, Source
+
+if TYPE_CHECKING:  # it brings the kernels along, and the intake must not wait for them
+    from analytics.oddities import Found
 
 router = APIRouter(prefix="/v1", tags=["live"])
 
@@ -21,11 +25,13 @@ _READINGS_AT_ONCE = 2_000
 _COUNTERS_S = 1.0
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-sent events: reading, anomaly, device, counters, gap",
+        "description": "Server-sent events: reading, anomaly, retracted, device, counters, gap",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
-                "example": 'event: reading\ndata: {"device":"a81758fffe0546b2",…}\n\n',
+                "example": "event: reading\ndata: "
+                + json.dumps(ReadingOut.model_json_schema()["examples"][0])
+                + "\n\n",
             }
         },
     }
@@ -35,12 +41,13 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 @router.get("/live", responses=_STREAM, response_class=StreamingResponse)
 async def live(
     rooms: Rooms,
-    device: Annotated[str | None, Query(description="only of this device")] = None,
-    quantity: Annotated[str | None, Query(description="only this quantity")] = None,
-    anomalies: Annotated[bool, Query(description="anomalies only")] = False,
+    device: OneDevice = None,
+    quantity: OneQuantity = None,
+    anomalies: Annotated[bool, Query(description="anomalies only", examples=[True])] = False,
 ) -> StreamingResponse:
     """Every reading, anomaly and new device as it is stored, and the counters once a second.
 
+    `event: retracted` gives the id of an anomaly that later readings have disproved: forget it.
     `event: gap` says that this client read too slowly, and how many events it has missed.
     """
     listener = Listener(device, quantity, anomalies)
@@ -82,11 +89,16 @@ class Teller:
             events.append(event("counters", _counters(committed.counts)))
         self._feed.tell(events)
 
-    def found(self, anomalies: list[Anomaly]) -> None:
-        """Tell anomalies that are new or have changed."""
-        self._feed.tell(
-            [event("anomaly", anomaly_out(a).model_dump(), a.device, a.quantity) for a in anomalies]
-        )
+    def found(self, found: "Found") -> None:
+        """Tell anomalies that are new or have changed, and which are no more."""
+        if not self._feed.listeners:
+            return
+        events = [event("retracted", {"id": id}) for id in found.retracted]
+        events += [
+            event("anomaly", anomaly_out(anomaly).model_dump(), anomaly.device, anomaly.quantity)
+            for anomaly in found.changed
+        ]
+        self._feed.tell(events)
 
 
 def _counters(counts: Counts) -> dict[str, int]:

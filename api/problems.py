@@ -5,6 +5,7 @@ ApiError
 └── NotFoundError   404  there is no such thing
 """
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -78,8 +79,11 @@ def problem(request: Request, status: int, detail: str, **more: object) -> JSONR
     return JSONResponse({**body, **more}, status_code=status, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of this application with a problem document."""
+def install(app: FastAPI, headers: Mapping[str, str]) -> None:
+    """Answer every error of this application with a problem document.
+
+    headers  what an answer carries that no middleware sees any more: the one to our own fault
+    """
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
@@ -87,28 +91,46 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [
-            {"parameter": str(e["loc"][-1]), "message": e["msg"], "found": str(e.get("input"))[:80]}
-            for e in error.errors()
-        ]
-        detail = "; ".join(f"{e['parameter']}: {e['message']}" for e in errors)
+        errors = [_told(one) for one in error.errors()]
+        detail = "; ".join(
+            f"{e['parameter']}: expected {e['expected']}, found {e['found']}" for e in errors
+        )
         return problem(request, HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=errors)
 
     @app.exception_handler(HTTPException)
     async def _(request: Request, error: HTTPException) -> JSONResponse:
         detail = str(error.detail)
+        headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.NOT_FOUND:
             detail = f"nothing lies at {request.url.path}; /docs lists what can be asked"
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            methods = headers.get("Allow", "GET")
+            detail = f"method: expected {methods}, found {request.method}"
         answer = problem(request, error.status_code, detail)
-        answer.headers.update(error.headers or {})
+        answer.headers.update(headers)
         return answer
 
     @app.exception_handler(StoreUnavailable)
     async def _(request: Request, error: StoreUnavailable) -> JSONResponse:
-        return problem(request, HTTPStatus.SERVICE_UNAVAILABLE, f"{error}; try again soon")
+        detail = f"{error}; try again soon"
+        answer = problem(request, HTTPStatus.SERVICE_UNAVAILABLE, detail)
+        answer.headers["Retry-After"] = "2"
+        return answer
 
     @app.exception_handler(Exception)
     async def _(request: Request, error: Exception) -> JSONResponse:
         log.error("a request failed", path=request.url.path, exc_info=error)
         detail = "Emscher failed to answer; its log says why"
-        return problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+        answer = problem(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+        answer.headers.update(headers)
+        return answer
+
+
+def _told(error: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the validation of a parameter says in this API's words."""
+    name = str(error["loc"][-1])
+    if error["type"] == "missing":
+        return {"parameter": name, "expected": "a value", "found": "none"}
+    expected = str(error["msg"]).removeprefix("Input should be ").split(", unable to")[0]
+    found = f'"{str(error.get("input"))[:80]}"'
+    return {"parameter": name, "expected": expected, "found": found}

@@ -1,6 +1,7 @@
 """What was measured: readings as they are stored, and windows over them."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +15,7 @@ from api.shapes import Page, ReadingOut, WindowOut, readings_out
 from api.times import asked_span, asked_zone, utc
 from ingest.derived import HOUR_NS, SECOND_NS
 from ingest.quantity import quantity as known_quantity
+from ingest.reading import Series
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 
@@ -21,22 +23,56 @@ ALL_NS = (-(2**63) + 1, 2**63 - 1)
 _UNITS_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": HOUR_NS}
 _DAY_NS = 24 * HOUR_NS
 
-Device = Annotated[str, Query(description="the device, as it names itself")]
-Quantity = Annotated[str | None, Query(description="one quantity; all if left out")]
-Channel = Annotated[str | None, Query(description="one phase or input; all if left out")]
-Start = Annotated[str | None, Query(description="RFC 3339; from the first reading if left out")]
-End = Annotated[str | None, Query(description="RFC 3339; to the last reading if left out")]
-Zone = Annotated[str | None, Query(description="for times and days without an offset")]
+Device = Annotated[
+    str, Query(description="the device, as it names itself", examples=["a81758fffe0546b2"])
+]
+Quantity = Annotated[
+    str | None, Query(description="one quantity; all if left out", examples=["temperature"])
+]
+Channel = Annotated[
+    str | None, Query(description="one phase or input; all if left out", examples=["L1"])
+]
+Start = Annotated[
+    str | None,
+    Query(
+        description="RFC 3339; from the first reading if left out", examples=["2026-03-01T00:00Z"]
+    ),
+]
+End = Annotated[
+    str | None,
+    Query(description="RFC 3339; to the last reading if left out", examples=["2026-03-02T00:00Z"]),
+]
+Zone = Annotated[
+    str | None,
+    Query(description="for times and days without an offset", examples=["Europe/Berlin"]),
+]
 
 
-def numbers(rooms: House, device: str, quantity: str | None, channel: str | None) -> list[int]:
-    """Return the numbers of the series that a query means."""
-    return [
-        span.number
-        for span in rooms.store.series(device)
+def wanted_of(
+    rooms: House, device: str, quantity: str | None, channel: str | None
+) -> tuple[list[int], str | None]:
+    """Return the numbers of the series that a query means, and a word for when it finds nothing."""
+    spans = rooms.store.series(device)
+    if not spans:
+        return [], unheard(rooms, device) or f'"{device}" has told no reading yet'
+    wanted = [
+        span
+        for span in spans
         if (quantity is None or span.series.quantity == quantity)
         and (channel is None or span.series.channel == channel)
     ]
+    if not wanted:
+        return [], f'"{device}" has no such series; it has {told_series(s.series for s in spans)}'
+    first, last = min(s.first_ns for s in wanted), max(s.last_ns for s in wanted)
+    return (
+        [span.number for span in wanted],
+        f"no reading in this span; there are some from {utc(first)} to {utc(last)}",
+    )
+
+
+def told_series(series: Iterable[Series]) -> str:
+    """Return series of one device as words: quantity, and channel where it has one."""
+    return ", ".join(f"{one.quantity} {one.channel}".strip() for one in series)
 
 
 @router.get("/readings")
@@ -54,24 +90,26 @@ def readings(
     """Readings in [start, end), oldest first."""
     where = rooms.where if tz is None else asked_zone(tz)
     start_ns, end_ns = asked_span(start, end, where, ALL_NS)
-    # The cursor names an instant, and how many readings of it were given already.
-    given = 0
-    if cursor is not None:
-        start_ns, given = (int(part) for part in place(cursor, int, int))
-    wanted = numbers(rooms, device, quantity, channel)
+    wanted, note = wanted_of(rooms, device, quantity, channel)
     if not wanted:
-        return Page(items=[], next=None, note=unheard(rooms, device))
-    rows = rooms.store.scan(wanted, start_ns, end_ns, limit=limit + given + 1)
-    rows = rows.take(np.lexsort((rows.series, rows.time_ns))[given:])
+        return Page(items=[], next=None, note=note)
+    # The cursor names the last reading given, so that late ones shift nothing. At its instant
+    # there is at most one of each series.
+    after_ns, after = start_ns, -1
+    if cursor is not None:
+        after_ns, after = place(cursor, tuple[int, int])
+    rows = rooms.store.scan(
+        wanted, max(start_ns, after_ns), end_ns, limit=limit + 1 + (len(wanted) if cursor else 0)
+    )
+    rows = rows.take((rows.time_ns > after_ns) | (rows.series > after))
+    rows = rows.take(np.lexsort((rows.series, rows.time_ns))[: limit + 1])
     following = None
     if len(rows) > limit:
         rows = rows.take(slice(limit))
-        last_ns = int(rows.time_ns[-1])
-        here = int(np.count_nonzero(rows.time_ns == last_ns))
-        following = word(last_ns, here + (given if last_ns == start_ns else 0))
+        following = word(int(rows.time_ns[-1]), int(rows.series[-1]))
     names = {number: rooms.store.name_of(number) for number in wanted}
-    items = [ReadingOut.model_validate(one) for one in readings_out(rows, names)]
-    return Page(items=items, next=following)
+    items = [ReadingOut.model_construct(None, **one) for one in readings_out(rows, names)]
+    return Page(items=items, next=following, note=None if items else note)
 
 
 @router.get("/windows")
@@ -82,7 +120,9 @@ def windows(
     channel: Channel = None,
     start: Start = None,
     end: End = None,
-    every: Annotated[str, Query(description="1m, 15m, 1h, any Ns, Nm, Nh; 1d for days")] = "15m",
+    every: Annotated[
+        str, Query(description="1m, 15m, 1h, any Ns, Nm, Nh; 1d for days", examples=["15m"])
+    ] = "15m",
     tz: Zone = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
@@ -95,15 +135,17 @@ def windows(
     where = rooms.where if tz is None else asked_zone(tz)
     start_ns, end_ns = asked_span(start, end, where, ALL_NS)
     width_ns = _width_ns(every)
-    wanted = numbers(rooms, device, quantity, channel)
-    # The cursor names the last window given: its start, and the place of its series.
-    after = (-1, -1)
+    wanted, note = wanted_of(rooms, device, quantity, channel)
+    if not wanted:
+        return Page(items=[], next=None, note=note)
+    # The cursor names the last window given: its start, and the number of its series.
+    after = (ALL_NS[0], -1)
     if cursor is not None:
-        began_ns, of = (int(part) for part in place(cursor, int, int))
-        after, start_ns = (began_ns, of), max(start_ns, began_ns)
-    first = rooms.store.scan(wanted, start_ns, end_ns, limit=1).time_ns if wanted else ()
+        after = place(cursor, tuple[int, int])
+        start_ns = max(start_ns, after[0])
+    first = rooms.store.scan(wanted, start_ns, end_ns, limit=1).time_ns
     if not len(first):
-        return Page(items=[], next=None, note=unheard(rooms, device))
+        return Page(items=[], next=None, note=None if cursor else note)
     # Only as far as this page can reach: a year of minutes is not made for its first hour.
     from_ns = max(start_ns, int(first[0]))
     reach_ns = min(end_ns, from_ns + (limit + 2) * width_ns)

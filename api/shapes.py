@@ -1,6 +1,6 @@
 """The shapes of the answers: what others rely on, with an example each."""
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,7 @@ from ingest.reading import Quality, Rows, Series
 from ingest.store import Counts
 
 Item = TypeVar("Item")
+Schema = dict[str, Any]
 
 
 def _example(**example: object) -> ConfigDict:
@@ -19,12 +20,22 @@ def _example(**example: object) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": examples})
 
 
+def _page_example(schema: Schema, page: type[BaseModel]) -> None:
+    """Give the schema of a page an example: one item in the middle of a collection."""
+    item = get_args(page.model_fields["items"].annotation)[0]
+    if isinstance(item, TypeVar):  # the unbound page itself
+        return
+    own = item.model_json_schema()["examples"][0]
+    schema["examples"] = [{"items": [own], "next": "WzQxXQ", "note": None}]
+
+
 class Page(BaseModel, Generic[Item]):
     """A collection: its items, and a cursor for those that follow (null: that was all)."""
 
+    model_config = ConfigDict(json_schema_extra=_page_example)
     items: list[Item]
     next: str | None = Field(default=None, description="pass as `cursor` to get what follows")
-    note: str | None = Field(default=None, description="where there are no items: why")
+    note: str | None = Field(default=None, description="why there are no items, or which they are")
 
 
 class CountersOut(BaseModel):
@@ -91,18 +102,21 @@ class SeriesOut(BaseModel):
     count: int
 
 
+_READING: dict[str, object] = {
+    "device": "a81758fffe0546b2",
+    "quantity": "temperature",
+    "channel": None,
+    "time": "2026-03-01T12:00:00Z",
+    "value": 21.5,
+    "unit": "Cel",
+    "quality": "measured",
+}
+
+
 class ReadingOut(BaseModel):
     """A reading: time is when it was sampled, in UTC; unit is a UCUM code."""
 
-    model_config = _example(
-        device="a81758fffe0546b2",
-        quantity="temperature",
-        channel=None,
-        time="2026-03-01T12:00:00Z",
-        value=21.5,
-        unit="Cel",
-        quality="measured",
-    )
+    model_config = _example(**_READING)
     device: str
     quantity: str
     channel: str | None
@@ -115,6 +129,7 @@ class ReadingOut(BaseModel):
 class LatestOut(ReadingOut):
     """The newest reading of a series, and when Emscher received it."""
 
+    model_config = _example(**_READING, received="2026-03-01T12:00:01.5Z")
     received: str
 
 
@@ -221,6 +236,19 @@ class AnomalyOut(BaseModel):
 class QuarantineOut(BaseModel):
     """A message that could not be understood: why, and its bytes (the first ones in a list)."""
 
+    model_config = _example(
+        id=41,
+        topic="tele/hoerde/SENSOR",
+        source="embedded",
+        received="2026-03-01T12:00:00Z",
+        reason="JSON: expected an object, found a list",
+        rule="JSON",
+        expected="an object",
+        found="a list",
+        size=2,
+        payload_base64="W10=",
+        truncated=False,
+    )
     id: int
     topic: str
     source: str
@@ -265,6 +293,24 @@ class LiveOut(BaseModel):
 class HealthOut(BaseModel):
     """ok, or degraded with the problems in words."""
 
+    model_config = _example(
+        status="ok",
+        version="0.1.0",
+        uptime_s=3600.0,
+        sources=[
+            {
+                "name": "embedded",
+                "url": "mqtt://127.0.0.1:1883",
+                "connected": True,
+                "since": "2026-03-01T06:00:00Z",
+                "messages": 1200,
+                "error": None,
+            }
+        ],
+        store={"kind": "embedded", "ok": True, "error": None},
+        live={"ready": True, "behind_commits": 0, "lag_s": 0.0, "error": None},
+        problems=[],
+    )
     status: str
     version: str
     uptime_s: float

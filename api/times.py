@@ -33,12 +33,15 @@ def asked_ns(name: str, text: str, where: tzinfo) -> int:
 def asked_span(
     start: str | None, end: str | None, where: tzinfo, default: tuple[int, int]
 ) -> tuple[int, int]:
-    """Return [start, end) of a query in ns, with defaults for what is left out."""
+    """Return [start, end) of a query in ns, with defaults for what is left out.
+
+    A span that lies wholly outside of the defaults is empty, which is no fault of the query.
+    """
     start_ns = default[0] if start is None else asked_ns("start", start, where)
     end_ns = default[1] if end is None else asked_ns("end", end, where)
-    if end_ns < start_ns:
-        raise BadQueryError("end", f"a time not before start ({start})", end or "now")
-    return start_ns, end_ns
+    if start is not None and end is not None and end_ns < start_ns:
+        raise BadQueryError("end", f"a time not before start ({start[:80]})", end)
+    return start_ns, max(start_ns, end_ns)
 
 
 def asked_zone(name: str) -> tzinfo:

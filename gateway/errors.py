@@ -10,7 +10,7 @@ class GatewayError(Exception):
     """Everything that gateway raises on purpose; its text is a sentence for a person."""
 
 
-class AddressError(GatewayError):
+class AddressError(GatewayError, ValueError):
     """A broker's address is not one."""
 
 

@@ -1,20 +1,32 @@
-"""Spikes: readings that leave their neighbours' range at once, and come back.
+"""Spikes: readings that leave all that is usual at once, and come back.
 
-Each value is judged against the 64 before it, by the median and the median absolute deviation,
-which up to half of them being wrong can't move. It is an outlier if
+A spike is an excursion of at most 4 readings. Each value is judged by the ring, the last 64 values
+that were no spike, and by the envelope, the least and the most that the series had in the last
+weeks. It is an outlier if
 
-    |v - median| / scale > 8   and   v lies beyond their range by more than half of that range
+    |v - median| / scale > 8   and   v lies beyond the envelope by more than the margin
 
-where scale is the largest of 1.4826 MAD, the smallest step between neighbours among them (the
-resolution), and a floor against rounding. The second condition spares series that jump anyway.
-Among values that are all equal there is no scale; then it is the last step that was seen between
-ordinary readings, or 1 % of the level, and zeros that never moved are not judged.
+where scale is the largest of 1.4826 MAD, the smallest step between neighbours in the ring (the
+resolution), and a floor against rounding; the margin is half the ring's range, or a quarter of the
+envelope's where that is more. A ring holds a night, or four minutes, and alone would alarm every
+morning; the envelope knows the days. Among values that are all equal there is no scale; then it is
+the last step that was seen between ordinary readings, or 1 % of the level, and zeros that never
+moved are not judged.
 
-Outliers in a row are one spike, judged by what was there before its first. All values enter the
-ring, so that after 32 outliers a new level has become the usual one: that ends the spike.
+Outliers in a row are one run, judged by what was there before its first. It is open at once. If
+one to four of them are followed by a value that is none, they were a spike, and neither ring nor
+envelope sees them, so that the next one like it is found as well. A fifth makes the run a change of
+level: there was no spike, and its values enter both.
+
+What a series does again and again (a machine that runs for minutes) is told three times, not for
+ever: a run is no event if each of its values is like three of the last 8 peaks that lie within 384
+values. A value is like a peak if they differ by at most a quarter of the peak's height.
+
+The envelope falls back towards the ring's range: with every value that enters by the share
+dt / 14 days of the distance, where dt is the time since the one before.
 
 Source: Hampel 1974, JASA 69:383-393, doi:10.1080/01621459.1974.10482962 (MAD; 1.4826 makes it a
-standard deviation where the noise is normal). Deviation: the condition on the range.
+standard deviation where the noise is normal). Deviation: the condition on the envelope.
 A value that is NaN or infinite is passed over as if it had not come.
 """
 
@@ -42,15 +54,24 @@ from kernels.jit import (
 RING = 64
 WARM_UP = 24  # values below which none is judged
 Z_MIN = 8.0
-BEYOND = 0.5  # of the range
-RUN_MAX = 32
+BEYOND = 0.5  # of the ring's range
+BEYOND_ENVELOPE = 0.25  # of the envelope's range
+RUN_MAX = 4  # readings of a spike
+PEAKS = 8  # spikes whose peaks are remembered
+PEAKS_WITHIN = 384  # values that entered since
+ALIKE = 0.25  # of the peak's height above what is expected
+TOLD_MAX = 3  # spikes alike, after which they are usual
+ENVELOPE_NS = 14 * 86_400 * 10**9
 MAD_TO_DEVIATION = 1.4826
 FLOOR = 1e-9  # of the median: less is rounding
 FLOOR_OF_EQUALS = 0.01
 Z_MAX = 1e300  # what a score beyond float64 is written as
 
-SEEN, RUN, START = 0, 1, 2  # whole: values seen, outliers of the open spike (0: none), its start
-STEP, EXPECTED, SCALE, LOW, HIGH, PEAK = 0, 1, 2, 3, 4, 5  # real: last usual step; the open spike
+# whole: values that entered the ring, outliers of the open run (0: none), its start, whether one of
+# them is unusual, the time of the last value that entered, spikes ever
+SEEN, RUN, START, UNUSUAL, LAST, SPIKES = 0, 1, 2, 3, 4, 5
+# real: last usual step; the ring's least and most, the envelope's; what the open run is judged by
+STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE = 0, 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +99,18 @@ class Spikes:
 class State:
     """What is remembered of each slot.
 
-    ring  (slots, 64) float64  the last values; value number i lies at i % 64
-    whole (slots, 3) int64     SEEN, RUN, START
-    real  (slots, 6) float64   STEP, EXPECTED, SCALE, LOW, HIGH, PEAK
+    ring  (slots, 64) float64  the last values that entered; number i lies at i % 64
+    held  (slots, 4) float64   the values of the open run
+    peak  (slots, 8) float64   the last spikes' peaks; number i lies at i % 8
+    at    (slots, 8) int64     and how many values had entered then
+    whole (slots, 6) int64     SEEN, RUN, START, UNUSUAL, LAST, SPIKES
+    real  (slots, 7) float64   STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE
     """
 
     ring: Floats
+    held: Floats
+    peak: Floats
+    at: Ints
     whole: Ints
     real: Floats
 
@@ -93,15 +120,25 @@ class State:
     @staticmethod
     def empty(slots: int) -> "State":
         """Return a state that has seen nothing."""
-        return State(np.zeros((slots, RING)), np.zeros((slots, 3), np.int64), np.zeros((slots, 6)))
+        return State(
+            *(np.zeros((slots, RING)), np.zeros((slots, RUN_MAX)), np.zeros((slots, PEAKS))),
+            *(np.zeros((slots, PEAKS), np.int64), np.zeros((slots, 6), np.int64)),
+            np.zeros((slots, 7)),
+        )
 
     def grown(self, slots: int) -> "State":
         """Return a copy with room for more slots; the new ones have seen nothing."""
-        return State(grown(self.ring, slots), grown(self.whole, slots), grown(self.real, slots))
+        return State(
+            *(grown(self.ring, slots), grown(self.held, slots), grown(self.peak, slots)),
+            *(grown(self.at, slots), grown(self.whole, slots), grown(self.real, slots)),
+        )
 
     def reset(self, slots: Ints) -> None:
         """Forget these slots."""
         self.ring[slots] = 0
+        self.held[slots] = 0
+        self.peak[slots] = 0
+        self.at[slots] = 0
         self.whole[slots] = 0
         self.real[slots] = 0
 
@@ -118,18 +155,22 @@ def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) 
     groups = checked(slot, offsets, len(state), len(time_ns), len(value))
     whole, real = np.empty((len(time_ns), 3), np.int64), np.empty((len(time_ns), 3))
     ended = _fold(
-        *(state.ring, state.whole, state.real, *groups, time_ns, value),
-        *(np.empty(RING), np.empty(2), whole, real),
+        *(state.ring, state.held, state.peak, state.at, state.whole, state.real),
+        *groups,
+        *(time_ns, value, np.empty(RING), whole, real),
     )
     return _spikes(whole[:ended], real[:ended])
 
 
 def open_spikes(state: State, slots: Ints) -> Spikes:
-    """Return the spikes of these slots that no reading has ended yet; their end_ns is -1."""
+    """Return the spikes of these slots that no reading has ended yet; their end_ns is -1.
+
+    One that was open and is neither open nor ended now has turned out to be a change of level.
+    """
     slots = ints(slots)
     check_slots(slots, len(state))
     whole, real = np.empty((len(slots), 3), np.int64), np.empty((len(slots), 3))
-    found = _open(state.whole, state.real, slots, whole, real)
+    found = _open(state.held, state.whole, state.real, slots, whole, real)
     return _spikes(whole[:found], real[:found])
 
 
@@ -171,77 +212,119 @@ def _resolution(ring: Floats, seen: int) -> float:
 
 
 @kernel()
-def _measure(ring: Floats, seen: int, last_step: float, room: Floats, out: Floats) -> None:
-    """Write the ring's median and scale; the scale is 0 where there is none. n >= 1."""
+def _measure(ring: Floats, seen: int, facts: Floats, room: Floats) -> None:
+    """Write the ring's median and scale as facts; the scale is 0 where there is none. n >= 1."""
     n = min(seen, RING)
     room[:n] = ring[:n]
     _sort(room, n)
     median = _median(room, n)
     level = abs(median)
+    facts[EXPECTED] = median
     if room[0] == room[n - 1]:
-        scale = max(last_step, FLOOR_OF_EQUALS * level)
-    else:
-        for i in range(n):
-            room[i] = abs(room[i] - median)
-        _sort(room, n)
-        scale = max(MAD_TO_DEVIATION * _median(room, n), _resolution(ring, seen), FLOOR * level)
-    out[0] = median
-    out[1] = scale
+        facts[SCALE] = max(facts[STEP], FLOOR_OF_EQUALS * level)
+        return
+    for i in range(n):
+        room[i] = abs(room[i] - median)
+    _sort(room, n)
+    deviation = MAD_TO_DEVIATION * _median(room, n)
+    facts[SCALE] = max(deviation, _resolution(ring, seen), FLOOR * level)
 
 
 @kernel()
-def _is_outlier(v: float, expected: float, scale: float, low: float, high: float) -> bool:
-    beyond = BEYOND * (high - low)
-    if not (v > high + beyond or v < low - beyond):
+def _is_beyond(v: float, facts: Floats) -> bool:
+    """Return whether v lies beyond the envelope by more than the margin."""
+    least = facts[LEAST]
+    most = facts[MOST]
+    if least <= v <= most:  # as nearly all are
         return False
-    return scale > 0.0 and abs(v - expected) / scale > Z_MIN
+    margin = max(BEYOND * (facts[HIGH] - facts[LOW]), BEYOND_ENVELOPE * (most - least))
+    return bool(v > most + margin or v < least - margin)
 
 
 @kernel()
-def _begins(
-    ring: Floats, seen: int, v: float, real: Floats, room: Floats, measured: Floats
-) -> bool:
-    """Return whether v is an outlier among the ring; then real holds what it was judged by."""
-    n = min(seen, RING)
-    low = ring[0]
-    high = ring[0]
-    for i in range(1, n):
-        low = min(low, ring[i])
-        high = max(high, ring[i])
-    if low <= v <= high:  # as nearly all are; spares the sorting
-        return False
-    _measure(ring, seen, real[STEP], room, measured)
-    if not _is_outlier(v, measured[0], measured[1], low, high):
-        return False
-    real[EXPECTED] = measured[0]
-    real[SCALE] = measured[1]
-    real[LOW] = low
-    real[HIGH] = high
-    real[PEAK] = v
-    return True
+def _is_far(v: float, facts: Floats) -> bool:
+    scale = facts[SCALE]
+    return bool(scale > 0.0 and abs(v - facts[EXPECTED]) / scale > Z_MIN)
+
+
+@kernel()
+def _is_usual(v: float, peak: Floats, at: Ints, now: Ints, facts: Floats) -> bool:
+    """Return whether enough of the last spikes were like this."""
+    alike = 0
+    for i in range(min(now[SPIKES], PEAKS)):
+        height = abs(peak[i] - facts[EXPECTED])
+        if now[SEEN] - at[i] <= PEAKS_WITHIN and abs(v - peak[i]) <= ALIKE * height:
+            alike += 1
+    return alike >= TOLD_MAX
+
+
+@kernel()
+def _peak(held: Floats, run: int, expected: float) -> float:
+    """Return the first of the run's values that is farthest from the expected one."""
+    peak = held[0]
+    for i in range(1, run):
+        if abs(held[i] - expected) > abs(peak - expected):
+            peak = held[i]
+    return float(peak)
+
+
+@kernel()
+def _enter(ring: Floats, now: Ints, facts: Floats, time_ns: int, v: float) -> None:
+    """Put a value into the ring and the envelope."""
+    seen = now[SEEN]
+    place = seen % RING
+    leaving = ring[place]
+    ring[place] = v
+    now[SEEN] = seen + 1
+    if seen == 0:
+        facts[LOW] = v
+        facts[HIGH] = v
+        facts[LEAST] = v
+        facts[MOST] = v
+        now[LAST] = time_ns
+        return
+    low = min(facts[LOW], v)
+    high = max(facts[HIGH], v)
+    if seen >= RING and (leaving == facts[LOW] or leaving == facts[HIGH]):
+        low = v
+        high = v
+        for i in range(RING):
+            low = min(low, ring[i])
+            high = max(high, ring[i])
+    facts[LOW] = low
+    facts[HIGH] = high
+    share = min(1.0, (time_ns - now[LAST]) / ENVELOPE_NS)
+    facts[LEAST] = min(facts[LEAST] + share * (low - facts[LEAST]), low)
+    facts[MOST] = max(facts[MOST] + share * (high - facts[MOST]), high)
+    now[LAST] = time_ns
 
 
 @kernel()
 def _give(
-    slot: int, end_ns: int, state_whole: Ints, state_real: Floats, whole: Ints, real: Floats
+    slot: int, end_ns: int, held: Floats, now: Ints, facts: Floats, whole: Ints, real: Floats
 ) -> None:
     """Write an event."""
+    expected = facts[EXPECTED]
+    peak = _peak(held, now[RUN], expected)
     whole[0] = slot
-    whole[1] = state_whole[START]
+    whole[1] = now[START]
     whole[2] = end_ns
-    real[0] = state_real[PEAK]
-    real[1] = state_real[EXPECTED]
-    real[2] = min(abs(state_real[PEAK] - state_real[EXPECTED]) / state_real[SCALE], Z_MAX)
+    real[0] = peak
+    real[1] = expected
+    real[2] = min(abs(peak - expected) / facts[SCALE], Z_MAX)
 
 
 @kernel(
     INT(
-        *(FLOATS2_OUT, INTS2_OUT, FLOATS2_OUT, INTS, INTS, INTS, FLOATS),
-        *(FLOATS_OUT, FLOATS_OUT, INTS2_OUT, FLOATS2_OUT),
+        *(FLOATS2_OUT, FLOATS2_OUT, FLOATS2_OUT, INTS2_OUT, INTS2_OUT, FLOATS2_OUT),
+        *(INTS, INTS, INTS, FLOATS, FLOATS_OUT, INTS2_OUT, FLOATS2_OUT),
     )
 )
 def _fold(
     rings: Floats,
+    helds: Floats,
+    peaks: Floats,
+    ats: Ints,
     whole: Ints,
     real: Floats,
     slot: Ints,
@@ -249,7 +332,6 @@ def _fold(
     time_ns: Ints,
     value: Floats,
     room: Floats,
-    measured: Floats,
     out_whole: Ints,
     out_real: Floats,
 ) -> int:
@@ -257,43 +339,58 @@ def _fold(
     for group in range(len(slot)):
         s = slot[group]
         ring = rings[s]
+        held = helds[s]
+        peak = peaks[s]
+        at = ats[s]
         now = whole[s]
         facts = real[s]
         for i in range(offsets[group], offsets[group + 1]):
             v = value[i]
             if not np.isfinite(v):
                 continue
-            seen = now[SEEN]
-            was_open = now[RUN] > 0
-            if was_open:
-                goes_on = now[RUN] < RUN_MAX and _is_outlier(
-                    v, facts[EXPECTED], facts[SCALE], facts[LOW], facts[HIGH]
-                )
-                if goes_on:
-                    now[RUN] += 1
-                    if abs(v - facts[EXPECTED]) > abs(facts[PEAK] - facts[EXPECTED]):
-                        facts[PEAK] = v
-                else:
-                    _give(s, time_ns[i], now, facts, out_whole[ended], out_real[ended])
+            run = now[RUN]
+            outlier = False
+            if (now[SEEN] >= WARM_UP or run > 0) and _is_beyond(v, facts):
+                if run == 0:
+                    _measure(ring, now[SEEN], facts, room)
+                outlier = _is_far(v, facts)
+            if outlier and run < RUN_MAX:
+                if run == 0:
+                    now[START] = time_ns[i]
+                    now[UNUSUAL] = 0
+                if not _is_usual(v, peak, at, now, facts):
+                    now[UNUSUAL] = 1
+                held[run] = v
+                now[RUN] = run + 1
+                continue
+            if outlier:  # one too many: a change of level
+                for k in range(run):
+                    _enter(ring, now, facts, time_ns[i], held[k])
+            else:
+                if run > 0 and now[UNUSUAL] == 1:
+                    _give(s, time_ns[i], held, now, facts, out_whole[ended], out_real[ended])
                     ended += 1
-                    now[RUN] = 0
-            elif seen >= WARM_UP and _begins(ring, seen, v, facts, room, measured):
-                now[RUN] = 1
-                now[START] = time_ns[i]
-            if seen > 0 and not was_open and now[RUN] == 0:
-                step = abs(v - ring[(seen - 1) % RING])
-                if step > 0.0:
-                    facts[STEP] = step
-            ring[seen % RING] = v
-            now[SEEN] = seen + 1
+                if run > 0:
+                    place = now[SPIKES] % PEAKS
+                    peak[place] = _peak(held, run, facts[EXPECTED])
+                    at[place] = now[SEEN]
+                    now[SPIKES] += 1
+                if now[SEEN] > 0:
+                    step = abs(v - ring[(now[SEEN] - 1) % RING])
+                    if step > 0.0:
+                        facts[STEP] = step
+            now[RUN] = 0
+            _enter(ring, now, facts, time_ns[i], v)
     return ended
 
 
-@kernel(INT(INTS2, FLOATS2, INTS, INTS2_OUT, FLOATS2_OUT))
-def _open(whole: Ints, real: Floats, slots: Ints, out_whole: Ints, out_real: Floats) -> int:
+@kernel(INT(FLOATS2, INTS2, FLOATS2, INTS, INTS2_OUT, FLOATS2_OUT))
+def _open(
+    held: Floats, whole: Ints, real: Floats, slots: Ints, out_whole: Ints, out_real: Floats
+) -> int:
     found = 0
     for s in slots:
-        if whole[s, RUN] > 0:
-            _give(s, -1, whole[s], real[s], out_whole[found], out_real[found])
+        if whole[s, RUN] > 0 and whole[s, UNUSUAL] == 1:
+            _give(s, -1, held[s], whole[s], real[s], out_whole[found], out_real[found])
             found += 1
     return found

@@ -1,4 +1,4 @@
-"""The demo city's stream: two days of history at full speed, then life with its faults."""
+"""The demo city's stream: eight days of history at full speed, then life with its faults."""
 
 import asyncio
 import heapq
@@ -17,6 +17,7 @@ from fleet.ledger import FIRST_DAY
 from fleet.message import SECOND_NS, Message
 from fleet.nature import DAY_S, key_of, uniform
 from fleet.publisher import Broker, connected, publish, publish_all
+from fleet.tasks import end
 
 _PAUSES_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 _LIVE_REPORT_EVERY = 50
@@ -58,7 +59,7 @@ async def run_demo(
     report: Callable[[Progress], None] = lambda progress: None,
     username: str | None = None,
     password: str | None = None,
-    history_s: int = 2 * DAY_S,
+    history_s: int = 8 * DAY_S,
     step_s: int = 900,
     beat_s: tuple[float, float] = (2.0, 5.0),
 ) -> None:
@@ -77,9 +78,7 @@ async def run_demo(
         if work.done():
             work.result()
     finally:
-        work.cancel()
-        ending.cancel()
-        await asyncio.gather(work, ending, return_exceptions=True)
+        await end(work, ending)
 
 
 class _Demo:

@@ -1,6 +1,6 @@
 """Faults that a demonstration shows: what breaks, when, in which device, for how long.
 
-The first minute is arranged, so that an operator sees each kind soon; after it faults come at
+The first minutes are arranged, so that an operator sees each kind soon; after them faults come at
 random, moderate intervals.
 """
 
@@ -49,8 +49,9 @@ def plan(rng: random.Random, names: Sequence[str], warm: Sequence[str]) -> Itera
     yield Fault(10.0, "stuck", stuck, 120.0)
     yield Fault(20.0, "garbage", garbage, 0.0)
     yield Fault(35.0, "spike", spike, 0.0)
-    yield Fault(40.0, "silent", silent, 60.0)
-    at_s = 75.0
+    # Its rhythm must be known before: after 32 messages the history's quarter hours are forgotten.
+    yield Fault(130.0, "silent", silent, 60.0)
+    at_s = 145.0
     while True:
         at_s += rng.uniform(25.0, 80.0)
         kind = rng.choice(("spike", "spike", "stuck", "silent", "garbage"))

@@ -13,6 +13,7 @@ import aiomqtt
 
 from fleet.errors import BrokerAbsentError, BrokerLostError
 from fleet.message import Message
+from fleet.tasks import end
 
 IN_FLIGHT = 128  # tried from 16 to 256 against nats-server: 11,000, 13,300, 10,200 messages/s
 _ACK_WAIT_S = 30.0
@@ -98,9 +99,7 @@ async def publish_all(
     try:
         await asyncio.gather(*lanes)
     finally:
-        for task in lanes:
-            task.cancel()
-        await asyncio.gather(*lanes, return_exceptions=True)
+        await end(*lanes)
 
 
 async def publish(client: aiomqtt.Client, message: Message) -> None:
@@ -125,9 +124,7 @@ async def _watched(client: aiomqtt.Client, work: Callable[[aiomqtt.Client], Awai
             watching.result()  # raises what broke the connection
         return await doing
     finally:
-        doing.cancel()
-        watching.cancel()
-        await asyncio.gather(doing, watching, return_exceptions=True)
+        await end(doing, watching)
 
 
 def _advice(broker: Broker, error: Exception) -> str:

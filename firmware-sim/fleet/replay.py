@@ -14,6 +14,7 @@ from fleet.message import SECOND_NS, Message
 from fleet.publisher import Broker, connected, publish_all
 from fleet.recording import Recording, opened
 from fleet.table import load_meter
+from fleet.tasks import end
 
 _HEAD_BYTES = 4096
 _REPORT_S = 0.1
@@ -163,9 +164,7 @@ class _Run:
         try:
             await asyncio.wait({sleeping, ending}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            sleeping.cancel()
-            ending.cancel()
-            await asyncio.gather(sleeping, ending, return_exceptions=True)
+            await end(sleeping, ending)
 
     def count(self, message: Message) -> None:
         """Take note of an acknowledged message."""

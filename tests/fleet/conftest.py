@@ -80,9 +80,11 @@ def listening() -> Callable[[Nats], object]:
                     heard.append((message.topic.value, message.payload))
 
             task = asyncio.create_task(collect())
-            yield heard
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            try:
+                yield heard
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     return listen
 

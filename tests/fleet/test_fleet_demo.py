@@ -132,15 +132,15 @@ def _runs(values):
         yield run
 
 
-def test_the_first_minute_shows_every_kind_of_fault():
+def test_the_first_minutes_show_every_kind_of_fault():
     names = [device.name for device in city(1)]
     faults = list(islice(plan(random.Random(1), names, names[:8]), 40))
     assert [fault.at_s for fault in faults] == sorted(fault.at_s for fault in faults)
-    early = {fault.kind: fault for fault in faults if fault.at_s <= 60}
+    early = {fault.kind: fault for fault in faults if fault.at_s <= 130}
     assert early.keys() == {"spike", "stuck", "silent", "garbage"}
     assert len({fault.device for fault in early.values()}) == 4
     assert early["spike"].at_s == 35
-    assert (early["silent"].at_s, early["silent"].for_s) == (40, 60)
+    assert (early["silent"].at_s, early["silent"].for_s) == (130, 60)
     gaps = [b.at_s - a.at_s for a, b in pairwise(faults[4:])]
     assert min(gaps) >= 25
     assert max(gaps) <= 80

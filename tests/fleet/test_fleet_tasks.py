@@ -1,0 +1,31 @@
+"""A task is ended even if it misses its first cancellations."""
+
+import asyncio
+
+from fleet.tasks import end
+
+
+async def test_a_cancellation_that_is_lost_is_repeated():
+    lost = 0
+
+    async def deaf():
+        nonlocal lost
+        while lost < 3:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                lost += 1
+        await asyncio.sleep(60)
+
+    async def failing():
+        raise ValueError("dropped")
+
+    tasks = [asyncio.create_task(deaf()), asyncio.create_task(failing())]
+    await asyncio.sleep(0)
+    await asyncio.wait_for(end(*tasks), 5)
+    assert lost == 3
+    assert all(task.done() for task in tasks)
+
+
+async def test_nothing_to_end_is_fine():
+    await asyncio.wait_for(end(), 1)
