@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import structlog
 import typer
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 from rich.console import Console
 
@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     data: Path = Field(Path("emscher-data"), description="folder of everything that is kept")
     http: str = Field("127.0.0.1:8000", description="where console and API listen")
     mqtt: str = Field("127.0.0.1:1883", description="where the embedded broker listens")
-    broker: list[str] = Field([], description="brokers to use instead of the embedded one")
-    topics: list[str] = Field(["#"], min_length=1, description="MQTT topics to subscribe to")
+    broker: Annotated[list[str], NoDecode] = Field([], description="brokers to use instead")
+    topics: Annotated[list[str], NoDecode] = Field(["#"], min_length=1, description="MQTT topics")
     zone: str = Field("Europe/Berlin", description="zone of days, and of clocks without an offset")
     codecs: dict[str, str] = Field({}, description="device profile or DevEUI = payload codec")
     demo: bool = Field(False, description="feed a small simulated city")
@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     def _listens(cls, text: str) -> str:
         host_port(text)
         return text
+
+    @field_validator("broker", "topics", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
 
     @field_validator("broker")
     @classmethod
@@ -122,7 +127,7 @@ def settings_from(**given: object) -> Settings:
             if one["type"] == "extra_forbidden":
                 wrong = f"expected one of {', '.join(Settings.model_fields)}"
             # An address may hold a password; the sentences about addresses leave it out.
-            found = "" if "found" in wrong else f"; found {one['input']!r}"
+            found = "" if "found" in wrong or key == "broker" else f"; found {one['input']!r}"
             err.print(f"settings: {key}: {wrong}{found}", style="red", soft_wrap=True, markup=False)
         fail("Options come before EMSCHER_… variables, and these before emscher.toml.")
     except (ValueError, OSError) as error:  # a file that is no TOML, a variable that is no JSON
@@ -340,6 +345,8 @@ def replay(
 ) -> None:
     """Publish a recorded file over MQTT, with a progress bar; it ends when all is acknowledged."""
     from fleet.errors import FleetError
+    from fleet.publisher import Broker
+    from fleet.replay import ReplayOptions
     from fleet.terminal import replay_to_terminal
 
     try:
@@ -351,21 +358,9 @@ def replay(
     except ValueError:
         fail(f'expected --speed NUMBER or max, and --column WHAT=NAME; found "{speed}", {column}')
     try:
-        replay_to_terminal(
-            out,
-            file,
-            host=address.host,
-            port=address.port,
-            username=address.username,
-            password=address.password,
-            speed=factor,
-            start=start,
-            end=end,
-            tz=tz,
-            unit=unit,
-            device=device,
-            columns=columns,
-        )
+        to = Broker(address.host, address.port, address.username, address.password)
+        table = ReplayOptions(tz=tz, columns=columns, unit=unit, device=device)
+        replay_to_terminal(out, file, to, table, speed=factor, start=start, end=end)
     except (FleetError, ValueError, OSError) as error:
         fail(str(error))
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,24 +9,19 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fleet.message import SECOND_NS
+from fleet.publisher import Broker
 from fleet.replay import ReplayOptions, open_replay, replay
 
 
 def replay_to_terminal(
     console: Console,
     path: Path,
+    broker: Broker,
+    table: ReplayOptions,
     *,
-    host: str,
-    port: int,
-    username: str | None,
-    password: str | None,
     speed: float | None,
     start: str | None,
     end: str | None,
-    tz: str | None,
-    unit: str,
-    device: str | None,
-    columns: Mapping[str, str] | None,
 ) -> int:
     """Publish a file and show it; return how many messages were acknowledged.
 
@@ -35,7 +29,7 @@ def replay_to_terminal(
     ValueError for a start or end that is no time.
     """
     start_ns, end_ns = _ns("start", start), _ns("end", end)
-    stream = open_replay(path, ReplayOptions(tz=tz, columns=columns, unit=unit, device=device))
+    stream = open_replay(path, table)
     for note in stream.notes:
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
     bar = Progress(
@@ -57,10 +51,10 @@ def replay_to_terminal(
 
         return await replay(
             stream.messages,
-            host=host,
-            port=port,
-            username=username,
-            password=password,
+            host=broker.host,
+            port=broker.port,
+            username=broker.username,
+            password=broker.password,
             speed=speed,
             progress=told,
             stop=stop,
@@ -71,7 +65,9 @@ def replay_to_terminal(
     with bar:
         task = bar.add_task("replay", total=len(stream), at="")
         sent = asyncio.run(run())
-    console.print(f"{sent} messages were acknowledged by {host}:{port}.", highlight=False)
+    console.print(
+        f"{sent} messages were acknowledged by {broker.host}:{broker.port}.", highlight=False
+    )
     return sent
 
 

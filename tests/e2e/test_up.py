@@ -253,6 +253,9 @@ def test_a_wrong_setting_names_its_key_and_what_was_expected(tmp_path: Path) -> 
     said = refused(cwd=tmp_path, EMSCHER_HTPP="127.0.0.1:1")
     assert "EMSCHER_HTPP" in said
     assert "EMSCHER_HTTP" in said
+    said = refused(cwd=tmp_path, EMSCHER_BROKER="mqtt://one:1, mqtt://u:secret@two:port")
+    assert "broker" in said
+    assert "secret" not in said
     said = refused("--broker", "http://example", cwd=tmp_path)
     assert "broker" in said
     assert "mqtt://" in said
