@@ -5,11 +5,13 @@ nothing but them: not on the question's span, nor on when anything arrived. For 
 
     sum of the periods = change of the register + sum of the corrections
 
-where a correction at the very end of a span counts for it, and one at its start does not.
+to 1 part in 10^12 of all that the register has counted. A correction at the very end of a span
+counts for it, and one at its start does not.
 
 Source: docs/energy.md says how each step of a register is judged.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -136,6 +138,7 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
     over_gap = spread.over_gap(time_ns, judged.good, whole.gap_ns, edges_ns)
     marked = _marked(whole, edges_ns)
     corrections = _corrections(whole, unit)
+    at_ns = [correction.at_ns for correction in corrections]
     found = []
     for k in range(len(edges_ns) - 1):
         start_ns, end_ns = int(edges_ns[k]), int(edges_ns[k + 1])
@@ -147,7 +150,7 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
         if over_gap[k]:
             quality = max(quality, Quality.SUBSTITUTED)
         # It shows at the reading that ends the step, so it belongs to what ends there.
-        mine = [c for c in corrections if start_ns < c.at_ns <= end_ns]
+        mine = corrections[bisect_right(at_ns, start_ns) : bisect_right(at_ns, end_ns)]
         found.append(
             Period(
                 start_ns,
@@ -176,10 +179,11 @@ def _marked(whole: Unwrapped, edges_ns: NDArray[np.int64]) -> _Marks:
     worth = np.zeros(len(time_ns), np.int64)
     worth[judged.good] = whole.rows.quality[judged.good]
     worth[judged.kind == register.UNEXPLAINED_DOWN] = Quality.SUSPECT
-    previous_ns = np.concatenate([time_ns[:1], time_ns[:-1]])
+    good_ns = time_ns[judged.good]
     for i in np.flatnonzero((worth > 0) | judged.provisional).tolist():
-        # The step to reading i begins at the reading before it and may reach over an edge.
-        first = int(np.searchsorted(edges_ns, previous_ns[i], side="right")) - 1
+        # The step to reading i begins at the last good reading before it; it may reach over edges.
+        before = max(int(np.searchsorted(good_ns, time_ns[i])) - 1, 0)
+        first = int(np.searchsorted(edges_ns, good_ns[before], side="right")) - 1
         last = int(np.searchsorted(edges_ns, time_ns[i], side="left"))
         where = slice(max(first, 0), max(min(last, count), 0))
         marks.quality[where] = np.maximum(marks.quality[where], worth[i])

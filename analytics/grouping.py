@@ -1,11 +1,18 @@
 """Rows of many series as groups, the form that the kernels take."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ingest.reading import Rows
+
+T = TypeVar("T")
+ROWS_AT_ONCE = 2_000_000
+"""Rows that are held in memory at a time: some 60 MB. Each part costs a look at all that is stored,
+so they should not be small either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +68,17 @@ def sorted_rows(parts: list[Rows]) -> Rows:
     last = np.ones(len(rows), dtype=bool)
     last[:-1] = (np.diff(rows.series) != 0) | (np.diff(rows.time_ns) != 0)
     return rows.take(last)
+
+
+def in_parts(items: Sequence[T], rows: Sequence[int]) -> Iterator[list[T]]:
+    """Yield the items in parts of about ROWS_AT_ONCE rows; rows[k] is how many items[k] has."""
+    part: list[T] = []
+    held = 0
+    for item, count in zip(items, rows, strict=True):
+        if part and held + count > ROWS_AT_ONCE:
+            yield part
+            part, held = [], 0
+        part.append(item)
+        held += count
+    if part:
+        yield part

@@ -13,11 +13,11 @@ from datetime import tzinfo
 import numpy as np
 import structlog
 
-from analytics.grouping import grouped, sorted_rows
+from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
 from analytics.oddities import Found, SeriesWatch
 from analytics.silence import DeviceWatch
 from analytics.windows import WindowBook
-from ingest.derived import SECOND_NS, Anomaly, Derived
+from ingest.derived import SECOND_NS, Derived
 from ingest.errors import StoreUnavailable
 from ingest.intake import Committed
 from ingest.reading import Rows
@@ -26,7 +26,6 @@ from ingest.store import Store
 _ROWS_WAITING_MAX = 500_000
 _COMMITS_AT_ONCE = 500
 _SWEEP_S = 1.0
-_LOAD_ROWS = 500_000
 _PAUSES_S = (0.2, 1.0, 5.0)
 
 log = structlog.get_logger("emscher.analytics")
@@ -35,14 +34,15 @@ log = structlog.get_logger("emscher.analytics")
 class Live:
     """The one thread that keeps what is derived up with what is stored.
 
-    announce  is told anomalies that are new or have changed, after they are stored
+    announce  is told what was found, after it is stored: anomalies that are new or have changed,
+              and the ids of those that are disproved
     """
 
     def __init__(
         self,
         store: Store,
         where: tzinfo,
-        announce: Callable[[list[Anomaly]], None],
+        announce: Callable[[Found], None],
         *,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -52,6 +52,7 @@ class Live:
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emscher-live", daemon=True)
+        self._waiting_since_ns: int | None = None
         self._begin()
         self.fault: str | None = None
 
@@ -63,8 +64,12 @@ class Live:
         self._through = self._store.derived_through()
         spans = self._store.series()
         self._to_load = deque((span.number, span.count, span.series.device) for span in spans)
-        self._behind = True
-        self._waiting_since_ns: int | None = None
+        with self._changed:
+            self._behind = True
+            self._waiting.clear()
+            self._rows_waiting = 0
+        if self._waiting_since_ns is None and self.lag():
+            self._waiting_since_ns = self._now_ns()
         self._swept_ns = 0
 
     def start(self) -> None:
@@ -109,6 +114,8 @@ class Live:
         failures = 0
         while True:
             try:
+                if failures:
+                    self._begin()
                 if not self._step():
                     return
                 failures = 0
@@ -120,7 +127,6 @@ class Live:
                 if self._stopping.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)]):
                     return
                 failures += 1
-                self._begin()
 
     def _step(self) -> bool:
         """Do what there is to do next; False when stopped and nothing is left."""
@@ -138,7 +144,7 @@ class Live:
         if self._now_ns() - self._swept_ns >= _SWEEP_S * SECOND_NS and not self._to_load:
             self._swept_ns = self._now_ns()
             found.add(self._devices.sweep())
-        if through != self._through or found.changed or found.retracted:
+        if len(groups) or through != self._through or found.changed or found.retracted:
             self._store.put_derived(
                 Derived(windows, redone, found.changed, found.retracted, through)
             )
@@ -146,8 +152,8 @@ class Live:
             with self._changed:
                 waits = self._behind or self._waiting
                 self._waiting_since_ns = self._now_ns() if waits else None
-            if found.changed:
-                self._announce(found.changed)
+            if found.changed or found.retracted:
+                self._announce(found)
         return True
 
     def _take(self) -> tuple[Rows, int]:
@@ -160,7 +166,9 @@ class Live:
                 self._rows_waiting = 0
                 if not taken:
                     return Rows.of([], [], [], [], []), self._through
-                return sorted_rows([rows for _, rows in taken]), taken[-1][0]
+                # A commit that was read from the store may be offered after that, too.
+                through = max(taken[-1][0], self._through)
+                return sorted_rows([rows for _, rows in taken]), through
             last = self._store.last_commit()
             through = min(last, self._through + _COMMITS_AT_ONCE)
             if through == last:
@@ -173,12 +181,12 @@ class Live:
         numbers: list[int] = []
         devices: list[str] = []
         rows = 0
-        while self._to_load and rows < _LOAD_ROWS:
+        while self._to_load and (not rows or rows + self._to_load[0][1] <= ROWS_AT_ONCE):
             number, count, device = self._to_load.popleft()
             numbers.append(number)
             devices.append(device)
             rows += count
         found = self._series.rebuild(np.array(self._series.unknown(numbers), dtype=np.int64))
-        for device in self._devices.unknown(list(dict.fromkeys(devices))):
-            found.add(self._devices.rebuild(device))
+        unknown = self._devices.unknown(list(dict.fromkeys(devices)))
+        found.add(self._devices.rebuild(unknown))
         return found

@@ -1,7 +1,9 @@
 """What is odd about single series: spikes and flatlines, judged reading by reading.
 
 An anomaly is a function of all readings of its series in order of time. Readings that come in
-order go on from the state; anything else makes the series' anomalies again from the store.
+order go on from the state; anything else makes the series' anomalies again from the store. What
+was open may also turn out to have been none (a spike that stays is a change of level): it is
+retracted then.
 """
 
 import hashlib
@@ -11,7 +13,7 @@ from datetime import tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.grouping import Groups, grouped
+from analytics.grouping import Groups, grouped, in_parts
 from analytics.wording import clock, lasting, told
 from ingest.derived import Anomaly
 from ingest.quantity import Kind, quantity
@@ -41,6 +43,12 @@ def identity(*parts: object) -> str:
     return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
+def spoken(source: Source, device: str) -> str:
+    """Return a device as people call it: its name, or its id where it has none."""
+    known = source.device(device)
+    return (known.name if known else "") or device
+
+
 class SeriesWatch:
     """Spikes and flatlines of every gauge. One thread uses it."""
 
@@ -52,16 +60,16 @@ class SeriesWatch:
         self._spikes = spike.State.empty(0)
         self._flats = flatline.State.empty(0)
         self._newest_ns = np.empty(0, np.int64)
-        self._open: dict[str, Anomaly] = {}
-        self._watched: dict[int, bool] = {}
+        self._gauges = np.empty(0, np.bool_)
+        self._met = np.empty(0, np.bool_)  # whether it is known what the series measures
+        self._open: dict[int, dict[str, Anomaly]] = {}
 
     def update(self, groups: Groups) -> Found:
         """Take in rows that are stored already."""
-        watched = np.array([self.watches(slot) for slot in groups.slot.tolist()], dtype=bool)
-        groups = groups.only(watched)
+        self._meet(groups.slot)
+        groups = groups.only(self._gauges[groups.slot])
         if not len(groups):
             return Found()
-        self._grow(int(groups.slot.max()) + 1)
         newest_ns = self._newest_ns[groups.slot]
         goes_on = (newest_ns != NEVER_NS) & (groups.first_ns > newest_ns)
         found = self._follow(groups.only(goes_on)) if goes_on.any() else Found()
@@ -71,18 +79,24 @@ class SeriesWatch:
 
     def unknown(self, slots: list[int]) -> list[int]:
         """Return those of these series that are watched and not known here yet."""
-        known = len(self._newest_ns)
-        return [
-            slot
-            for slot in slots
-            if self.watches(slot) and (slot >= known or self._newest_ns[slot] == NEVER_NS)
-        ]
+        numbers = np.array(slots, dtype=np.int64)
+        self._meet(numbers)
+        found: list[int] = numbers[
+            self._gauges[numbers] & (self._newest_ns[numbers] == NEVER_NS)
+        ].tolist()
+        return found
 
     def rebuild(self, slots: NDArray[np.int64]) -> Found:
         """Make the anomalies of these series again, from all of their readings."""
-        if not len(slots):
-            return Found()
-        self._grow(int(slots.max()) + 1)
+        found = Found()
+        counts = {span.number: span.count for span in self._source.series()} if len(slots) else {}
+        numbers = slots.tolist()
+        for part in in_parts(numbers, [counts.get(number, 0) for number in numbers]):
+            found.add(self._rebuild(np.array(part, dtype=np.int64)))
+        return found
+
+    def _rebuild(self, slots: NDArray[np.int64]) -> Found:
+        self._meet(slots)
         names = {self._source.name_of(int(slot)) for slot in slots}
         before = {
             a.id: a
@@ -91,8 +105,8 @@ class SeriesWatch:
         }
         self._spikes.reset(slots)
         self._flats.reset(slots)
-        for id in before:
-            self._open.pop(id, None)
+        for slot in slots.tolist():
+            self._open.pop(slot, None)
         always = np.full(len(slots), ALWAYS_NS)
         groups = grouped(self._source.within(slots.astype(np.int32), -always, always))
         now = {a.id: a for a in self._follow(groups).changed}
@@ -101,32 +115,39 @@ class SeriesWatch:
             [id for id in before if id not in now],
         )
 
-    def watches(self, slot: int) -> bool:
-        """Return whether a series is a gauge; registers, counts and states are not judged here."""
-        watched = self._watched.get(slot)
-        if watched is None:
-            kind = quantity(self._source.name_of(slot).quantity).kind
-            watched = self._watched[slot] = kind is Kind.GAUGE
-        return watched
+    def _meet(self, slots: NDArray[np.int64]) -> None:
+        """Make room for these series, and learn what they measure at first sight.
+
+        Only gauges are judged; registers, counts and states are not.
+        """
+        if not len(slots):
+            return
+        self._grow(int(slots.max()) + 1)
+        for slot in slots[~self._met[slots]].tolist():
+            measured = quantity(self._source.name_of(slot).quantity)
+            self._gauges[slot] = measured.kind is Kind.GAUGE
+            self._flats.rests_at_zero[slot] = measured.rests_at_zero
+            self._met[slot] = True
 
     def _follow(self, groups: Groups) -> Found:
         rows, slot = groups.rows, groups.slot
         self._newest_ns[slot] = groups.last_ns
-        for number in slot.tolist():
-            rests = quantity(self._source.name_of(number).quantity).rests_at_zero
-            self._flats.rests_at_zero[number] = rests
         feed = (slot, groups.offsets, rows.time_ns, rows.value)
         ended = self._told_spikes(spike.fold(self._spikes, *feed))
         ended += self._told_flats(flatline.fold(self._flats, *feed))
-        for anomaly in ended:
-            self._open.pop(anomaly.id, None)
         lasting_on = self._told_spikes(spike.open_spikes(self._spikes, slot))
         lasting_on += self._told_flats(flatline.open_flatlines(self._flats, slot))
-        changed = [a for a in lasting_on if self._open.get(a.id) != a]
-        self._open.update((a.id, a) for a in changed)
-        return Found(ended + changed)
+        before: dict[str, Anomaly] = {}
+        if self._open:
+            for number in slot.tolist():
+                before.update(self._open.pop(number, {}))
+        for number, anomaly in lasting_on:
+            self._open.setdefault(number, {})[anomaly.id] = anomaly
+        changed = [a for _, a in ended] + [a for _, a in lasting_on if before.get(a.id) != a]
+        stands = {a.id for _, a in ended + lasting_on}
+        return Found(changed, [id for id in before if id not in stands])
 
-    def _told_spikes(self, found: spike.Spikes) -> list[Anomaly]:
+    def _told_spikes(self, found: spike.Spikes) -> list[tuple[int, Anomaly]]:
         told_now = []
         for slot, start, end, peak, expected, z in zip(
             *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
@@ -135,13 +156,14 @@ class SeriesWatch:
         ):
             blank, unit = self._blank(slot, "spike", start, end)
             way = "jumped" if peak > expected else "dropped"
-            what = f"{blank.quantity} of {blank.device} {way} to {told(peak, unit)}"
+            what = f"{self._subject(blank)} {way} to {told(peak, unit)}"
             text = f"{what} at {clock(start, self._where)}; usual is about {told(expected, unit)}."
             score = round(1 - spike.Z_MIN / 2 / z, 4)
-            told_now.append(replace(blank, score=score, value=peak, expected=expected, text=text))
+            anomaly = replace(blank, score=score, value=peak, expected=expected, text=text)
+            told_now.append((slot, anomaly))
         return told_now
 
-    def _told_flats(self, found: flatline.Flatlines) -> list[Anomaly]:
+    def _told_flats(self, found: flatline.Flatlines) -> list[tuple[int, Anomaly]]:
         told_now = []
         for slot, start, end, length, value, beyond in zip(
             *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
@@ -149,7 +171,7 @@ class SeriesWatch:
             strict=True,
         ):
             blank, unit = self._blank(slot, "flatline", start, end)
-            what = f"{blank.quantity} of {blank.device}"
+            what = self._subject(blank)
             since = clock(start, self._where)
             if blank.end_ns is None:
                 # While it lasts nothing is told that each further reading would change.
@@ -158,8 +180,11 @@ class SeriesWatch:
                 span = lasting(blank.end_ns - start)
                 text = f"{what} repeated {told(value, unit)} exactly for {span} from {since}"
                 text, score = f"{text} ({length} readings).", round(1 - 0.5 / beyond, 4)
-            told_now.append(replace(blank, score=score, value=value, text=text))
+            told_now.append((slot, replace(blank, score=score, value=value, text=text)))
         return told_now
+
+    def _subject(self, blank: Anomaly) -> str:
+        return f"{blank.quantity} of {spoken(self._source, blank.device)}"
 
     def _blank(self, slot: int, kind: str, start_ns: int, end_ns: int) -> tuple[Anomaly, str]:
         name = self._source.name_of(slot)
@@ -186,3 +211,6 @@ class SeriesWatch:
         slots = max(slots, 2 * have)
         self._spikes, self._flats = self._spikes.grown(slots), self._flats.grown(slots)
         self._newest_ns = np.concatenate([self._newest_ns, np.full(slots - have, NEVER_NS)])
+        unmet = np.zeros(slots - have, np.bool_)
+        self._gauges = np.concatenate([self._gauges, unmet])
+        self._met = np.concatenate([self._met, unmet])

@@ -11,11 +11,11 @@ from datetime import tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.grouping import Groups
-from analytics.oddities import NEVER_NS, Found, identity
+from analytics.grouping import Groups, grouped, in_parts
+from analytics.oddities import ALWAYS_NS, NEVER_NS, Found, identity, spoken
 from analytics.wording import clock, lasting
 from ingest.derived import SECOND_NS, Anomaly
-from ingest.store import Source
+from ingest.store import SeriesSpan, Source
 from kernels import rhythm
 
 FLOOR_NS = 5 * SECOND_NS
@@ -52,12 +52,9 @@ class DeviceWatch:
             return Found()
         slot = self._slots_of(groups)
         np.maximum.at(self._heard_ns, slot, rows.received_ns)
-        order = np.lexsort((rows.time_ns, slot))
-        slot, time_ns = slot[order], rows.time_ns[order]
-        first = np.ones(len(slot), dtype=bool)
-        first[1:] = (np.diff(slot) != 0) | (np.diff(time_ns) != 0)
-        first &= time_ns != self._newest_ns[slot]  # another series of an arrival that is known
-        slot, time_ns = slot[first], time_ns[first]
+        slot, time_ns = _arrivals(slot, rows.time_ns)
+        fresh = time_ns != self._newest_ns[slot]  # not another series of an arrival that is known
+        slot, time_ns = slot[fresh], time_ns[fresh]
         if not len(slot):
             return Found()
         offsets = _offsets(slot)
@@ -68,8 +65,7 @@ class DeviceWatch:
         if goes_on.any():
             kept = np.repeat(goes_on, np.diff(offsets))
             found = self._follow(slot[kept], time_ns[kept])
-        for device in devices[~goes_on].tolist():
-            found.add(self.rebuild(self._names[device]))
+        found.add(self.rebuild([self._names[slot] for slot in devices[~goes_on].tolist()]))
         return found
 
     def unknown(self, devices: list[str]) -> list[str]:
@@ -80,18 +76,33 @@ class DeviceWatch:
             if device not in self._slots or self._newest_ns[self._slots[device]] == NEVER_NS
         ]
 
-    def rebuild(self, device: str) -> Found:
-        """Make the silences of a device again, from all of its arrivals."""
-        slot = self._slot(device)
-        time_ns = self._source.times([span.number for span in self._source.series(device)])
-        before = {a.id: a for a in self._source.anomalies(devices=[device]) if a.kind == "silence"}
-        self._rhythms.reset(np.array([slot]))
-        if not len(time_ns):
-            return Found()
-        standing = self._open.get(device)
-        now = {a.id: a for a in self._follow(np.full(len(time_ns), slot), time_ns).changed}
-        if standing is not None and standing.start_ns == time_ns[-1]:
-            now[standing.id] = self._open[device] = standing
+    def rebuild(self, devices: list[str]) -> Found:
+        """Make the silences of devices again, from all of their arrivals."""
+        found = Found()
+        spans: dict[str, list[SeriesSpan]] = {device: [] for device in devices}
+        for span in self._source.series() if devices else []:
+            if span.series.device in spans:
+                spans[span.series.device].append(span)
+        heard = [device for device in spans if spans[device]]
+        for part in in_parts(heard, [sum(s.count for s in spans[device]) for device in heard]):
+            found.add(self._rebuild({device: spans[device] for device in part}))
+        return found
+
+    def _rebuild(self, spans: dict[str, list[SeriesSpan]]) -> Found:
+        numbers = np.array([s.number for own in spans.values() for s in own], dtype=np.int32)
+        always = np.full(len(numbers), ALWAYS_NS)
+        groups = grouped(self._source.within(numbers, -always, always))
+        slot, time_ns = _arrivals(self._slots_of(groups), groups.rows.time_ns)
+        offsets = _offsets(slot)
+        last_ns = dict(zip(slot[offsets[:-1]].tolist(), time_ns[offsets[1:] - 1], strict=True))
+        stored = self._source.anomalies(devices=list(spans))
+        before = {a.id: a for a in stored if a.kind == "silence"}
+        standing = {device: self._open[device] for device in spans if device in self._open}
+        self._rhythms.reset(np.array(list(last_ns)))
+        now = {a.id: a for a in self._follow(slot, time_ns).changed}
+        for device, silence in standing.items():
+            if silence.start_ns == last_ns[self._slots[device]]:
+                now[silence.id] = self._open[device] = silence
         return Found(
             [a for id, a in now.items() if before.get(id) != a],
             [id for id in before if id not in now],
@@ -139,6 +150,7 @@ class DeviceWatch:
         self, device: str, start_ns: int, end_ns: int | None, expected_ns: int, beyond: float = 1.0
     ) -> Anomaly:
         usual = f"it usually speaks every {lasting(expected_ns)}"
+        name = spoken(self._source, device)
         since = clock(start_ns, self._where)
         anomaly = Anomaly(
             id=identity("silence", device, start_ns),
@@ -152,11 +164,11 @@ class DeviceWatch:
             value=None,
             expected=expected_ns / SECOND_NS,
             detector="silence@1",
-            text=f"{device} is silent since {since}; {usual}.",
+            text=f"{name} is silent since {since}; {usual}.",
         )
         if end_ns is None:
             return anomaly
-        text = f"{device} was silent for {lasting(end_ns - start_ns)} from {since}; {usual}."
+        text = f"{name} was silent for {lasting(end_ns - start_ns)} from {since}; {usual}."
         return replace(anomaly, value=(end_ns - start_ns) / SECOND_NS, text=text)
 
     def _slots_of(self, groups: Groups) -> NDArray[np.int64]:
@@ -180,6 +192,17 @@ class DeviceWatch:
                 self._newest_ns = np.concatenate([self._newest_ns, never])
                 self._heard_ns = np.concatenate([self._heard_ns, never])
         return slot
+
+
+def _arrivals(
+    slot: NDArray[np.int64], time_ns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return each slot's distinct times, by (slot, time)."""
+    order = np.lexsort((time_ns, slot))
+    slot, time_ns = slot[order], time_ns[order]
+    first = np.ones(len(slot), dtype=bool)
+    first[1:] = (np.diff(slot) != 0) | (np.diff(time_ns) != 0)
+    return slot[first], time_ns[first]
 
 
 def _offsets(slot: NDArray[np.int64]) -> NDArray[np.int64]:

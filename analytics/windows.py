@@ -2,8 +2,8 @@
 
 The hour is the unit of care. Every window lies inside one UTC hour, so an hour of one series can
 be thrown away and made again from its readings, and that is what late readings, corrections and
-restarts do. The windows of the hour in which a series' newest reading lies are still open: they
-are never stored, and a question about them is answered from the readings.
+restarts do. A window is stored when a later reading of its series closes it. The hour in which the
+newest reading lies is still open: a question about it is answered from the readings.
 """
 
 from datetime import tzinfo
@@ -112,24 +112,24 @@ class WindowBook:
 def read_windows(source: Source, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
     """Return the windows of a series that touch [start_ns, end_ns), by start, exact as of now.
 
-    Stored ones where they are true; made from the readings for the open hour, for hours that
-    changed since the last ones were stored, and for any width that is not kept.
+    Stored ones where they are true; made from the readings from the hour of the last stored one
+    on, for hours that changed since it was stored, and for any width that is not kept.
     """
     start_ns = start_ns // width_ns * width_ns
     if width_ns not in WIDTHS_NS:
         return _made(source.scan([series], start_ns, _up(end_ns, width_ns)), width_ns)
     through = source.derived_through()
     changed = np.unique(_hour(source.since(through, series=series).time_ns))
-    newest = source.scan([series], start_ns, end_ns, limit=1, newest=True).time_ns
-    if not len(newest):
-        return Windows.none()
     stored = source.windows(series, width_ns, start_ns, end_ns)
-    last_hour_ns = int(_hour(newest)[0])
-    again = np.union1d(changed[(changed >= _hour(np.array([start_ns]))[0])], [last_hour_ns])
-    again = again[again < end_ns]
-    stored = stored.take(~np.isin(_hour(stored.start_ns), again))
-    numbers = np.full(len(again), series, np.int32)
-    made = _made(source.within(numbers, again, again + HOUR_NS), width_ns)
+    # Behind the last stored window lies the one that was open then, and what has come since.
+    tail_ns = int(_hour(stored.start_ns)[-1]) if len(stored) else start_ns
+    again = changed[(changed >= start_ns // HOUR_NS * HOUR_NS) & (changed < tail_ns)]
+    stored = stored.take(~np.isin(_hour(stored.start_ns), again) & (stored.start_ns < tail_ns))
+    # What touches the span may hold readings after it, up to the end of its last hour.
+    from_ns = np.append(again, tail_ns)
+    upto_ns = np.append(np.minimum(again + HOUR_NS, tail_ns), _up(end_ns, HOUR_NS))
+    numbers = np.full(len(from_ns), series, np.int32)
+    made = _made(source.within(numbers, from_ns, upto_ns), width_ns)
     both = Windows.joined([stored, made])
     both = both.take(np.argsort(both.start_ns, kind="stable"))
     return both.take((both.start_ns >= start_ns) & (both.start_ns < end_ns))

@@ -25,8 +25,8 @@ def clock(time_ns: int, where: tzinfo) -> str:
 def lasting(span_ns: int) -> str:
     """Return a span in its two largest parts: "2 h 10 min", "45 s"."""
     seconds = span_ns / _SECOND_NS
-    if seconds < 60:
-        return f"{seconds:.3g} s"
+    if float(few := f"{seconds:.3g}") < 60:  # not 60 s for what is nearly a minute
+        return f"{few} s"
     whole = round(seconds)
     days, hours = divmod(whole // 3600, 24)
     minutes, rest = divmod(whole % 3600, 60)

@@ -5,6 +5,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import anomalies, console, devices, energy, live, metrics, problems, readings
+from api.description import DescribedApi
 from api.house import House
 from api.problems import BadQueryError
 
@@ -28,7 +29,7 @@ _HEADERS = {
 
 def create_app(house: House) -> FastAPI:
     """Return the application that answers from this house."""
-    app = FastAPI(
+    app = DescribedApi(
         title="Emscher",
         version=house.version,
         description=_ABOUT,

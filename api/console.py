@@ -1,7 +1,6 @@
-"""The console: static files of this folder, and Plotly out of its own wheel."""
+"""The console and the page of the API: static files, and Plotly out of its own wheel."""
 
 import gzip
-import mimetypes
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,8 @@ router = APIRouter(include_in_schema=False)
 
 _FOLDER = Path(__file__).with_name("console")
 _GZIP_FROM = 1_000
+# Not from the system's table: with "nosniff" a wrong type there would stop the page.
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 
 
 @router.get("/")
@@ -22,23 +23,28 @@ def index(request: Request) -> Response:
     return _answer(request, _FOLDER / "index.html")
 
 
+@router.get("/docs")
+def docs(request: Request) -> Response:
+    """The developers' page: every route with its parameters and examples, out of /openapi.json."""
+    return _answer(request, _FOLDER / "docs.html")
+
+
 @router.get("/console/{name}")
 def asset(request: Request, name: str) -> Response:
     """A file of the console."""
     if name == "plotly.min.js":
         return _answer(request, _plotly())
-    path = _FOLDER / name
-    if path.parent != _FOLDER or not path.is_file():
-        raise NotFoundError(f"the console has no file {name}")
-    return _answer(request, path)
+    if name not in {path.name for path in _FOLDER.iterdir() if path.suffix in _TYPES}:
+        raise NotFoundError(f"the console has no file {name[:80]}")
+    return _answer(request, _FOLDER / name)
 
 
 def _answer(request: Request, path: Path) -> Response:
     plain, packed, tag = _content(path, path.stat().st_mtime_ns)
     headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if request.headers.get("if-none-match") == tag:
+    if tag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
         return Response(status_code=304, headers=headers)
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    kind = _TYPES[path.suffix]
     if "gzip" in request.headers.get("accept-encoding", "") and packed is not None:
         return Response(packed, media_type=kind, headers={**headers, "Content-Encoding": "gzip"})
     return Response(plain, media_type=kind, headers=headers)
@@ -49,11 +55,12 @@ def _content(path: Path, changed_ns: int) -> tuple[bytes, bytes | None, str]:
     """Return a file, the same packed, and its tag; read once for each change."""
     plain = path.read_bytes()
     packed = gzip.compress(plain, 6) if len(plain) >= _GZIP_FROM else None
-    return plain, packed, f'"{changed_ns:x}-{len(plain):x}"'
+    return plain, packed, f'W/"{changed_ns:x}-{len(plain):x}"'  # weak: packed or not, the same
 
 
 @cache
 def _plotly() -> Path:
     spec = find_spec("plotly")
-    folder = Path(spec.origin).parent if spec is not None and spec.origin else Path()
-    return folder / "package_data" / "plotly.min.js"
+    if spec is None or spec.origin is None:
+        raise NotFoundError("plotly is not installed, so the console draws no charts: install it")
+    return Path(spec.origin).parent / "package_data" / "plotly.min.js"

@@ -153,14 +153,12 @@ def latest(
                 break
     more = len(wanted) > limit
     rows = rows.take(np.array(wanted[:limit], dtype=np.intp))
-    items = [
-        LatestOut.model_construct(None, **reading, received=utc(received_ns))
-        for reading, received_ns in zip(
-            readings_out(rows, names), rows.received_ns.tolist(), strict=True
-        )
-    ]
-    return Page(
-        items=items,
-        next=word(int(rows.series[-1])) if more else None,
-        note=unheard(rooms, device) if not items else None,
-    )
+    items = readings_out(rows, names)
+    for item, received_ns in zip(items, rows.received_ns.tolist(), strict=True):
+        item["received"] = utc(received_ns)
+    page = {
+        "items": items,
+        "next": word(int(rows.series[-1])) if more else None,
+        "note": None if items else unheard(rooms, device),
+    }
+    return Page[LatestOut].model_validate(page)

@@ -11,11 +11,18 @@ from api.house import House, Rooms
 
 router = APIRouter(tags=["operation"])
 
+_EXAMPLE = """# HELP emscher_received_total Messages received
+# TYPE emscher_received_total counter
+emscher_received_total 1200.0
+"""
+
 
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}
+    },
 )
 def metrics(rooms: Rooms) -> Response:
     """Counters and gauges in the Prometheus text format."""

@@ -108,8 +108,9 @@ def readings(
         rows = rows.take(slice(limit))
         following = word(int(rows.time_ns[-1]), int(rows.series[-1]))
     names = {number: rooms.store.name_of(number) for number in wanted}
-    items = [ReadingOut.model_construct(None, **one) for one in readings_out(rows, names)]
-    return Page(items=items, next=following, note=None if items else note)
+    items = readings_out(rows, names)
+    page = {"items": items, "next": following, "note": None if items else note}
+    return Page[ReadingOut].model_validate(page)  # all at once: half the time of one by one
 
 
 @router.get("/windows")
@@ -143,12 +144,16 @@ def windows(
     if cursor is not None:
         after = place(cursor, tuple[int, int])
         start_ns = max(start_ns, after[0])
-    first = rooms.store.scan(wanted, start_ns, end_ns, limit=1).time_ns
-    if not len(first):
+    ahead_ns = rooms.store.scan(wanted, start_ns, end_ns, limit=limit + 1).time_ns
+    if not len(ahead_ns):
         return Page(items=[], next=None, note=None if cursor else note)
-    # Only as far as this page can reach: a year of minutes is not made for its first hour.
-    from_ns = max(start_ns, int(first[0]))
-    reach_ns = min(end_ns, from_ns + (limit + 2) * width_ns)
+    # Only as far as this page can reach: a year of minutes is not made for its first hour. Where
+    # readings are further apart than windows, they say how far that is.
+    from_ns = max(start_ns, int(ahead_ns.min()))
+    reach_ns = int(ahead_ns.max()) + width_ns
+    if len(ahead_ns) > limit:
+        reach_ns = max(reach_ns, from_ns + (limit + 2) * width_ns)
+    reach_ns = min(reach_ns, end_ns)
     found: list[tuple[int, int, int, int, float, float, float, float]] = []
     for number in wanted:
         if width_ns == _DAY_NS:
@@ -166,7 +171,7 @@ def windows(
     following = None
     if len(found) > limit:
         following = word(found[limit - 1][0], found[limit - 1][1])
-    elif reach_ns < end_ns and len(rooms.store.scan(wanted, reach_ns, end_ns, limit=1)):
+    elif len(ahead_ns) > limit and len(rooms.store.scan(wanted, reach_ns, end_ns, limit=1)):
         following = word(reach_ns - 1, -1)
     return Page(items=[_window_out(rooms, *one) for one in found[:limit]], next=following)
 

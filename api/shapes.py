@@ -25,8 +25,9 @@ def _page_example(schema: Schema, page: type[BaseModel]) -> None:
     item = get_args(page.model_fields["items"].annotation)[0]
     if isinstance(item, TypeVar):  # the unbound page itself
         return
-    own = item.model_json_schema()["examples"][0]
-    schema["examples"] = [{"items": [own], "next": "WzQxXQ", "note": None}]
+    own = {"items": [item.model_json_schema()["examples"][0]], "next": "WzQxXQ"}
+    beside = {name: one.examples[0] for name, one in page.model_fields.items() if one.examples}
+    schema["examples"] = [own | beside]
 
 
 class Page(BaseModel, Generic[Item]):
@@ -197,8 +198,8 @@ class EnergyOut(BaseModel):
 class EnergyPage(Page[EnergyOut]):
     """Periods of one register, which is named beside them."""
 
-    device: str
-    quantity: str | None
+    device: str = Field(examples=["meter-7"])
+    quantity: str | None = Field(examples=["active_energy_import"])
     channel: str | None
 
 

@@ -1,12 +1,13 @@
 """Times as people type them into a query, and as answers give them: RFC 3339."""
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from analytics.calendar import to_datetime, to_ns, zone
 from api.problems import BadQueryError
 
 _SECOND_NS = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1)  # without a zone, so that it is told without one
 _EARLIEST, _LATEST = 1678, 2261  # what int64 ns can tell
 _EXPECTED = "a time such as 2026-03-01T12:00:00Z, 2026-03-01T13:00:00+01:00 or 2026-03-01"
 
@@ -55,8 +56,8 @@ def asked_zone(name: str) -> tzinfo:
 
 def utc(time_ns: int) -> str:
     """Return UTC ns as RFC 3339 with as many digits as it needs: 0, 3, 6 or 9."""
-    whole = datetime.fromtimestamp(time_ns // _SECOND_NS, UTC)
-    return f"{whole:%Y-%m-%dT%H:%M:%S}{_fraction(time_ns % _SECOND_NS)}Z"
+    seconds, rest_ns = divmod(time_ns, _SECOND_NS)
+    return f"{(_EPOCH + timedelta(seconds=seconds)).isoformat()}{_fraction(rest_ns)}Z"
 
 
 def local(time_ns: int, where: tzinfo) -> str:

@@ -39,12 +39,16 @@ def broker_address(url: str) -> Address:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as fault:
-        raise AddressError(f"{expected}; {fault}") from None
+    except ValueError:  # its words may hold a part of the password
+        raise AddressError(f'{expected}; found "{_without_password(url)}"') from None
     if parts.scheme not in ("mqtt", "mqtts"):
         raise AddressError(f'{expected}; found scheme "{parts.scheme}"')
     if not parts.hostname or parts.path not in ("", "/") or parts.query or parts.fragment:
         raise AddressError(f'{expected}; found "{_without_password(url)}"')
+    if port == 0 or not _is_host(parts.hostname):
+        raise AddressError(f'{expected}; found "{_without_password(url)}"')
+    if parts.password and not parts.username:
+        raise AddressError(f"{expected}; found a password without a user")
     tls = parts.scheme == "mqtts"
     return Address(
         parts.hostname,
@@ -58,10 +62,20 @@ def broker_address(url: str) -> Address:
 def host_port(text: str) -> tuple[str, int]:
     """Return host and port of "HOST:PORT" or "[V6]:PORT"; raises AddressError."""
     match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([^:\s\[\]/]+)):(\d{1,5})", text.strip())
-    if match is None or not 0 <= int(match[3]) <= _PORT_MAX:
+    if match is None or int(match[3]) > _PORT_MAX or not _is_host(match[1] or match[2]):
         raise AddressError(f'expected HOST:PORT, such as 127.0.0.1:1883; found "{text}"')
     return match[1] or match[2], int(match[3])
 
 
+def _is_host(name: str) -> bool:
+    """Return whether a name can be looked up at all; asking for another one is a ValueError."""
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return not re.search(r"[\s\x00-\x1f]", name)
+
+
 def _without_password(url: str) -> str:
-    return re.sub(r"//([^/@:]*):[^@/]*@", r"//\1:…@", url)
+    """Return the URL with all between the user and the last @ left out."""
+    return re.sub(r"//([^/@:]*):.*@", r"//\1:…@", url, flags=re.DOTALL)

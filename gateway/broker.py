@@ -35,7 +35,11 @@ SYNC_INTERVAL_S = 1
 
 
 class EmbeddedBroker:
-    """nats-server on host:port, its streams in `folder`. It ends when this process ends."""
+    """nats-server on host:port, its streams in `folder`. It ends when this process ends.
+
+    Port 0 is any free one; `address` names it after the start. On Linux "this process" is, to the
+    kernel, the thread that calls `start`: one that lives as long as the process does.
+    """
 
     def __init__(
         self,
@@ -48,11 +52,10 @@ class EmbeddedBroker:
     ) -> None:
         self._folder, self._host, self._port = folder, host, port
         self._sleep, self._clock_s = sleep, clock_s
-        # Where a client on this machine finds it.
-        here = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-        self.address = Address(here.get(host, host), port)
+        self.address = _address(host, port)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "nats.log"
+        self._complaints = folder / "nats.err"  # what it says before it has a log, of its settings
 
     def start(self) -> None:
         """Start the server and return when it takes connections.
@@ -64,15 +67,17 @@ class EmbeddedBroker:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "nats.conf"
         config.write_text(json.dumps(self._config(), indent=2), encoding="utf-8")
-        guard = [sys.executable, "-m", "gateway.guard", str(os.getpid())]
-        self._process = subprocess.Popen(
-            [*guard, program(), "-c", str(config), "-l", str(self._log)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            # Ctrl-C goes to a whole terminal's group: the broker must outlive the draining.
-            start_new_session=True,
-        )
+        # By its path: the folder where Emscher is started may hold a gateway/ of its own.
+        guard = [sys.executable, "-P", str(Path(__file__).with_name("guard.py")), str(os.getpid())]
+        with self._complaints.open("wb") as complaints:
+            self._process = subprocess.Popen(
+                [*guard, program(), "-c", str(config), "-l", str(self._log)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                # Ctrl-C goes to a whole terminal's group: the broker must outlive the draining.
+                start_new_session=True,
+            )
         deadline_s = self._clock_s() + _START_S
         while not self._answers():
             if self._process.poll() is not None or self._clock_s() > deadline_s:
@@ -96,12 +101,12 @@ class EmbeddedBroker:
             self._process.wait()
 
     def last_words(self) -> str:
-        """Return the end of the server's log, on one line."""
-        try:
-            lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            return "it wrote no log"
-        return " / ".join(lines[-_LOG_LINES:]) or "its log is empty"
+        """Return what the server said last, on one line."""
+        lines: list[str] = []
+        for file in (self._log, self._complaints):
+            with contextlib.suppress(FileNotFoundError):
+                lines += file.read_text(encoding="utf-8", errors="replace").splitlines()
+        return " / ".join(lines[-_LOG_LINES:]) or "it said nothing"
 
     def _config(self) -> dict[str, object]:
         return {
@@ -110,6 +115,7 @@ class EmbeddedBroker:
             "max_payload": 8 * 2**20,
             "logtime_utc": True,
             "log_size_limit": 8 * 2**20,
+            "logfile_max_num": 2,
             "jetstream": {
                 "store_dir": str(self._folder),
                 "sync_interval": f"{SYNC_INTERVAL_S}s",
@@ -130,6 +136,8 @@ class EmbeddedBroker:
                 with socket.socket(family, socket.SOCK_STREAM) as probe:
                     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind((self._host, self._port))
+                    self._port = probe.getsockname()[1]
+                    self.address = _address(self._host, self._port)
             except OSError as fault:
                 if self._clock_s() > deadline_s:
                     raise BrokerError(
@@ -147,6 +155,11 @@ class EmbeddedBroker:
                 return True
         except OSError:
             return False
+
+
+def _address(host: str, port: int) -> Address:
+    """Return where a client on this machine finds a server that listens there."""
+    return Address({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port)
 
 
 def program() -> str:

@@ -1,6 +1,6 @@
 """Starts a program that ends when the one who asked for it ends, however that comes about.
 
-Run as `python -m gateway.guard PARENT_PID PROGRAM [ARG …]`. On Linux the kernel sends the program
+Run as `python guard.py PARENT_PID PROGRAM [ARG …]`. On Linux the kernel sends the program
 SIGKILL when its parent is gone (prctl(2), PR_SET_PDEATHSIG; the setting outlives execve(2)).
 Elsewhere the program is only ended by an orderly stop.
 """

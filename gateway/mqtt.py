@@ -6,6 +6,7 @@ Emscher is down is delivered when it is back (OASIS MQTT 3.1.1, section 4.1 and 
 
 import secrets
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,8 @@ from ingest.reading import Envelope
 
 _KEEPALIVE_S = 60
 _RETRY_S = (1, 30)
+_LEAVE_S = 1.0
+_REMEDY = "look at user and password in mqtt://user:password@host, and at what they may do there"
 
 log = structlog.get_logger("emscher.gateway")
 
@@ -58,6 +61,7 @@ class MqttSource:
         self._stopping = False
         self._messages = 0
         self._connected, self._since_ns = False, clock_ns()
+        self._refused = False
         self._error: str | None = "not connected yet"
         # A message may be acknowledged only on the connection that it came by: the broker gives
         # its number to another message after a reconnect.
@@ -90,11 +94,21 @@ class MqttSource:
         """Take no further messages; what came is still acknowledged when it is durable."""
         self._stopping = True
 
-    def stop(self) -> None:
-        """Send the acknowledgements that are due, and leave. The session stays at the broker."""
+    def leave(self) -> None:
+        """Ask for the end: the acknowledgements that are due go out first. Does not wait."""
         self._stopping = True
         self._client.disconnect()
-        self._client.loop_stop()
+
+    def stop(self, patience_s: float = _LEAVE_S) -> None:
+        """Leave, and wait until that is done; the session stays at the broker.
+
+        A broker that does not answer is not waited for longer than `patience_s`.
+        """
+        self.leave()
+        # paho waits without a limit, and a connection that is being tried takes its time.
+        end = threading.Thread(target=self._client.loop_stop, daemon=True)
+        end.start()
+        end.join(patience_s)
 
     def health(self) -> Health:
         """Return how this source is now."""
@@ -115,15 +129,18 @@ class MqttSource:
         reason: ReasonCode,
         properties: Properties | None,
     ) -> None:
+        self._refused = reason.is_failure
         if reason.is_failure:
-            self._say(False, f"the broker refuses the connection: {reason}")
+            self._say(False, f"the broker refuses the connection ({reason}): {_REMEDY}")
             return
         # Subscribing again is harmless, and needed where the topics of the settings have changed.
         client.subscribe([(topic, 1) for topic in self._topics])
         self._say(True, None)
 
     def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
-        self._say(False, "the broker can't be reached")
+        # paho calls this while it handles the fault, and has no argument for it.
+        fault = sys.exc_info()[1]
+        self._say(False, f"the broker can't be reached: {fault or 'no reason is known'}")
 
     def _on_disconnect(
         self,
@@ -135,7 +152,7 @@ class MqttSource:
     ) -> None:
         with self._acknowledging:
             self._connection += 1
-        if not self._stopping:
+        if not self._stopping and not self._refused:  # else there is a better sentence already
             self._say(False, f"the connection was lost: {reason}")
 
     def _on_subscribe(
@@ -192,6 +209,8 @@ def client_id(folder: Path) -> str:
     It is made at the first start, so that two installations at one broker never share a session.
     """
     path = folder / "mqtt-client-id"
-    if not path.exists():
-        path.write_text(f"emscher-{secrets.token_hex(6)}\n", encoding="ascii")
-    return path.read_text(encoding="ascii").strip()
+    known = path.read_text(encoding="ascii").strip() if path.exists() else ""
+    if not known:  # new, or a crash left it empty
+        known = f"emscher-{secrets.token_hex(6)}"
+        path.write_text(f"{known}\n", encoding="ascii")
+    return known

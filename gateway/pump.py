@@ -5,14 +5,13 @@ meanwhile. There is no timer. A crash before the acknowledgement costs a redeliv
 store absorbs.
 """
 
-import itertools
 import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import structlog
 
-from gateway.inbox import Arrival, Inbox
+from gateway.inbox import Inbox
 from ingest.errors import PayloadError, StoreUnavailable
 from ingest.reading import Envelope
 
@@ -70,46 +69,53 @@ class Pump:
 
     def _run(self) -> None:
         while batch := self._inbox.take(_MESSAGES_MAX, _BYTES_MAX):
-            if not self._hold(batch):
+            if not self._hold([arrival.envelope for arrival in batch]):
                 return
             for arrival in batch:  # in order of arrival: MQTT-4.6.0-2
                 arrival.acknowledge()
 
-    def _hold(self, batch: Sequence[Arrival]) -> bool:
-        """Commit the batch, however long the store says "not now"; False: told to give up."""
-        waits = itertools.chain(self._pauses_s, itertools.repeat(self._pauses_s[-1]))
-        for pause_s in waits:
+    def _hold(self, envelopes: Sequence[Envelope]) -> bool:
+        """Commit a batch, however long the store says "not now"; False: told to give up.
+
+        A batch that fails is split until the message that breaks it stands alone. What of it is
+        committed is not offered again.
+        """
+        todo = [envelopes]
+        pauses = iter(self._pauses_s)
+        while todo:
             try:
-                self._commit([arrival.envelope for arrival in batch])
-            except StoreUnavailable as fault:
+                parts = self._commit(todo[-1])
+            except Exception as fault:
                 if self.fault is None:
-                    log.warning("the store can't take readings now; holding", why=str(fault))
-                self.fault = str(fault)
+                    known = isinstance(fault, StoreUnavailable)
+                    told = log.warning if known else log.exception
+                    told("the store can't take readings now; holding", why=str(fault))
+                self.fault = str(fault) or repr(fault)
                 if self._gave_up.is_set():
                     return False
-                self._wait(pause_s)
+                self._wait(next(pauses, self._pauses_s[-1]))
             else:
                 if self.fault is not None:
                     log.info("the store takes readings again")
                 self.fault = None
-                return True
-        raise AssertionError("pauses never end")
+                todo[-1:] = reversed(parts)
+        return True
 
-    def _commit(self, envelopes: Sequence[Envelope]) -> None:
-        """Commit; a batch that fails is split until the message that breaks it stands alone.
+    def _commit(self, envelopes: Sequence[Envelope]) -> list[Sequence[Envelope]]:
+        """Commit, and return what is left to commit: nothing, or the halves of what has failed.
 
-        That one goes to quarantine: a fault of ours must not stop the stream either.
+        A message that breaks the intake by itself goes to quarantine: a fault of ours must not
+        stop the stream. Raises what stands in the way of that, StoreUnavailable mostly.
         """
         try:
             self._intake.accept(envelopes)
         except StoreUnavailable:
             raise
         except Exception as fault:
-            if len(envelopes) == 1:
-                log.exception("a message broke the intake; it is in quarantine")
-                error = PayloadError("intake fault", "a message that can be stored", repr(fault))
-                self._intake.refuse(envelopes[0], error)
-                return
-            half = len(envelopes) // 2
-            self._commit(envelopes[:half])
-            self._commit(envelopes[half:])
+            if len(envelopes) > 1:
+                half = len(envelopes) // 2
+                return [envelopes[:half], envelopes[half:]]
+            log.exception("a message broke the intake; it goes to quarantine")
+            error = PayloadError("intake fault", "a message that can be stored", repr(fault))
+            self._intake.refuse(envelopes[0], error)
+        return []

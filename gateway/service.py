@@ -40,6 +40,8 @@ class Gateway:
             source.pause()
         drained = self._pump.drain(patience_s)
         for source in self._sources:
+            source.leave()
+        for source in self._sources:
             source.stop()
         return drained
 

@@ -4,6 +4,10 @@ Every envelope ends as exactly one of stored, duplicate, quarantined, and `accep
 when that is on disk. What is known by its readings (series, time, value) the store recognises.
 A message whose readings carry the time of receipt, or that carries none, would be new each time;
 it is known by its key instead, which is kept in the same commit.
+
+A limit: a message with neither a time nor an identity, that equals one of the last 200,000 such,
+and that was on its way when the connection broke, is taken for that one. Nothing in MQTT tells
+the two apart: a broker may number its messages anew when it starts again.
 """
 
 import hashlib
@@ -11,12 +15,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 
 from ingest.decode import Decoder
 from ingest.device import Device
 from ingest.errors import PayloadError
 from ingest.reading import Envelope, Message, Rows, Series
 from ingest.store.port import Commit, Counts, Outcome, Refusal, Store
+
+log = structlog.get_logger("emscher.ingest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +115,32 @@ class Intake:
             len(commit.refusals),
         )
         for watch in self._watchers:
-            watch(committed)
+            try:
+                watch(committed)
+            except Exception:  # it is stored: offering it again would only count it twice
+                log.exception("a watcher of the intake failed", commit=committed.commit)
         return committed
 
     def _refuse(self, columns: _Columns, envelope: Envelope, error: PayloadError) -> None:
-        if not self._repeats(columns, _own_key(envelope), envelope.redelivered):
+        if not self._repeats(columns, _own_key(envelope), _sent_before(envelope)):
             why = (str(error.rule), _words(error.expected), _words(error.found))
             columns.refusals.append(Refusal(envelope, *why))
 
     def _add(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
         received_ns = envelope.received_ns
         sampled_ns = received_ns if message.time_ns is None else message.time_ns
+        # From the receipt on: where a time was too far ahead the receipt's took its place, and
+        # when the message comes again later, its own time may have become a possible one.
         timeless = not message.measurements or any(
-            (sampled_ns if measured.time_ns is None else measured.time_ns) == received_ns
+            (sampled_ns if measured.time_ns is None else measured.time_ns) >= received_ns
             for measured in message.measurements
         )
         if timeless:
             named = message.key is not None
-            key = _key(message.device, message.key or "") if named else _own_key(envelope)
-            if self._repeats(columns, key, named or envelope.redelivered):
+            # With the topic: an uplink and what the network says of it share one identity.
+            identity = (envelope.topic, message.device, message.key or "")
+            key = _key(*identity) if named else _own_key(envelope)
+            if self._repeats(columns, key, named or _sent_before(envelope)):
                 return
         number = self._store.number
         for quantity, value, channel, time_ns, quality in message.measurements:
@@ -142,8 +156,8 @@ class Intake:
     def _repeats(self, columns: _Columns, key: bytes, tells: bool) -> bool:
         """Return whether this message was here before, as far as its key tells; remember the key.
 
-        Without a key of its own, only a message that the broker marks as sent again is a repeat:
-        a device may well say the same thing twice.
+        Without a key of its own, only a message that the broker marks as sent again, or as kept
+        for new subscribers, is a repeat: a device may well say the same thing twice.
         """
         if tells and (key in columns.keys or self._store.known([key])):
             columns.repeats += 1
@@ -161,7 +175,6 @@ class Intake:
             model=message.model or known.model,
             format=message.format or known.format,
             source=envelope.source or known.source,
-            last_ns=known.last_ns,
             state={**known.state, **message.state},
         )
         # Most messages tell nothing new about their device, and then nothing is written for it.
@@ -175,6 +188,11 @@ def _key(*parts: str | bytes) -> bytes:
         raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         made.update(len(raw).to_bytes(8, "big") + raw)
     return made.digest()
+
+
+def _sent_before(envelope: Envelope) -> bool:
+    """Return whether the broker says that this may have come before."""
+    return envelope.redelivered or envelope.retained
 
 
 def _own_key(envelope: Envelope) -> bytes:

@@ -46,10 +46,9 @@ REJECTED = 5  # no number: NaN or infinite
 LOOK_BACK = 96  # plain steps that the typical rate is taken over: a day of quarter hours
 HOUR_NS = 3_600_000_000_000
 
-STEPS_MIN = 24  # clean climbs below which no rate is learnt
 LEVEL_READINGS = 16  # readings on either side over which a climb must hold to be clean
 REPEATED = 3
-MARGIN, MARGIN_OF_FEW = 4.0, 2000.0  # times, and times over the number of clean climbs
+MARGIN, MARGIN_OF_FEW = 4.0, 20.0  # times, and times over the number of clean climbs
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +130,21 @@ def typical_gap(time_ns: Ints) -> int:
 def rate_max_learnt(time_ns: Ints, value: Floats) -> float:
     """Return the most that can flow, in units per hour, learnt from one register's own climbs.
 
-    A climb is clean if it holds: none of the 16 readings before it stands higher than its foot, and
-    none of the 16 after it lower than its head, so that neither a glitch's return nor a spike is
-    taken for flow, however often they come. The result is the third steepest clean climb, so that
-    one or two errors don't count, times 4 + 2000 / (number of clean climbs); so never below a climb
-    that was seen three times, and the more cautious the less was seen. It is inf (not known) below
-    24 clean climbs. In the households that it was tried with, no climb of any year is above what
-    any stretch of its days gives: the margin kept is 1.3 or more.
+    A climb is clean if it holds: none of the 16 readings before it stands above its foot, and none
+    of the 16 after it below its head, so that neither a glitch's return nor a spike is taken for
+    flow, however often they come. What stands farther off than the climb is high belongs to before
+    a drop that stays, and doesn't count, or to after it, and ends the look.
+    The result is the third steepest clean climb (the least steep of fewer), so that one or two
+    errors don't count, times 4 + 20 / (number of clean climbs), the more cautious the less was
+    seen. It is inf (not known) where there is no clean climb.
 
-    It is generous on purpose: too high a rate lets a doubtful drop pass as a reset, too low a one
-    would throw true readings away. Weak where it must be: a load of another order than all before
-    (a first charging car after a month of standby) exceeds it until its third step; three exchanges
-    to a higher register within the data would raise it; a coarse register, read again
-    at once after it ticked, has honest steps as steep as the readings are close.
+    It is for judging drops: whether a register that shows so much less can have begun again from
+    zero and counted up to that since. Too high a rate lets a doubtful drop pass as a reset; too low
+    a one makes a reset an unexplained step, of which a person is asked. It is no limit for climbs:
+    a load of another order than all before (a first charging car after a month of standby) exceeds
+    it until its third step. Three exchanges to a higher register within the data would raise it; a
+    coarse register, read again at once after it ticked, has honest steps as steep as the readings
+    are close.
     """
     time_ns, value = ints(time_ns), floats(value)
     check_same(time_ns=len(time_ns), value=len(value))
@@ -266,9 +267,12 @@ def _rate_max(time_ns: Ints, value: Floats) -> float:
         if head <= foot or time_ns[i] <= time_ns[i - 1]:
             continue
         holds = True
+        height = head - foot
         for j in range(max(i - 1 - LEVEL_READINGS, 0), i - 1):
-            holds = holds and value[j] <= foot
+            holds = holds and not (foot < value[j] <= head + height)
         for j in range(i + 1, min(i + 1 + LEVEL_READINGS, len(value))):
+            if value[j] < foot - height:
+                break
             holds = holds and value[j] >= head
         if not holds:
             continue
@@ -277,6 +281,6 @@ def _rate_max(time_ns: Ints, value: Floats) -> float:
         for k in range(REPEATED):
             if rate > steepest[k]:
                 rate, steepest[k] = steepest[k], rate
-    if clean < STEPS_MIN:
+    if clean == 0:
         return np.inf
-    return float((MARGIN + MARGIN_OF_FEW / clean) * steepest[REPEATED - 1])
+    return float((MARGIN + MARGIN_OF_FEW / clean) * steepest[min(clean, REPEATED) - 1])

@@ -19,8 +19,8 @@ envelope sees them, so that the next one like it is found as well. A fifth makes
 level: there was no spike, and its values enter both.
 
 What a series does again and again (a machine that runs for minutes) is told three times, not for
-ever: a run is no event if each of its values is like three of the last 8 peaks that lie within 384
-values. A value is like a peak if they differ by at most a quarter of the peak's height.
+ever: a run is no event if each of its values is at most 1.25 times as high, on the same side, as
+three of the last 8 peaks. A peak counts for so long only as 384 values enter after it.
 
 The envelope falls back towards the ring's range: with every value that enters by the share
 dt / 14 days of the distance, where dt is the time since the one before.
@@ -59,8 +59,8 @@ BEYOND_ENVELOPE = 0.25  # of the envelope's range
 RUN_MAX = 4  # readings of a spike
 PEAKS = 8  # spikes whose peaks are remembered
 PEAKS_WITHIN = 384  # values that entered since
-ALIKE = 0.25  # of the peak's height above what is expected
-TOLD_MAX = 3  # spikes alike, after which they are usual
+PEAKS_MIN = 3  # that make a height usual
+HEIGHT_MAX = 1.25  # times such a peak's height
 ENVELOPE_NS = 14 * 86_400 * 10**9
 MAD_TO_DEVIATION = 1.4826
 FLOOR = 1e-9  # of the median: less is rounding
@@ -152,13 +152,10 @@ def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) 
     Errors  ValueError for shapes, offsets or slots that cannot be.
     """
     time_ns, value = ints(time_ns), floats(value)
-    groups = checked(slot, offsets, len(state), len(time_ns), len(value))
+    where, bounds = checked(slot, offsets, len(state), len(time_ns), len(value))
     whole, real = np.empty((len(time_ns), 3), np.int64), np.empty((len(time_ns), 3))
-    ended = _fold(
-        *(state.ring, state.held, state.peak, state.at, state.whole, state.real),
-        *groups,
-        *(time_ns, value, np.empty(RING), whole, real),
-    )
+    known = (state.ring, state.held, state.peak, state.at, state.whole, state.real)
+    ended = _fold(*known, where, bounds, time_ns, value, np.empty(RING), whole, real)
     return _spikes(whole[:ended], real[:ended])
 
 
@@ -249,13 +246,16 @@ def _is_far(v: float, facts: Floats) -> bool:
 
 @kernel()
 def _is_usual(v: float, peak: Floats, at: Ints, now: Ints, facts: Floats) -> bool:
-    """Return whether enough of the last spikes were like this."""
-    alike = 0
+    """Return whether enough of the last spikes were as high as this, or nearly."""
+    expected = facts[EXPECTED]
+    height = abs(v - expected)
+    as_high = 0
     for i in range(min(now[SPIKES], PEAKS)):
-        height = abs(peak[i] - facts[EXPECTED])
-        if now[SEEN] - at[i] <= PEAKS_WITHIN and abs(v - peak[i]) <= ALIKE * height:
-            alike += 1
-    return alike >= TOLD_MAX
+        recent = now[SEEN] - at[i] <= PEAKS_WITHIN
+        same_side = (peak[i] > expected) == (v > expected)
+        if recent and same_side and height <= HEIGHT_MAX * abs(peak[i] - expected):
+            as_high += 1
+    return as_high >= PEAKS_MIN
 
 
 @kernel()

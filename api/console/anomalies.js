@@ -29,18 +29,32 @@ export class Anomalies {
 
   /** Fetch the last two days and whatever is still open from before; return what came. */
   async load() {
+    const before = [...this.city.anomalies.keys()];
     try {
       const [open, recent] = await Promise.all([
         collect("v1/anomalies", { open: true }),
         collect("v1/anomalies", { start: rfc3339(now() - BACK_MS), end: rfc3339(now() + 60e3) }),
       ]);
-      for (const item of [...open.items, ...recent.items]) this.city.addAnomaly(item);
+      const items = [...open.items, ...recent.items];
+      for (const item of items) this.city.addAnomaly(item);
+      if (open.complete && recent.complete) this.#forgetAllBut(before, items);
       this.#failure = null;
     } catch (error) {
       this.#failure = error;
     }
     this.#loaded = true;
     this.render();
+  }
+
+  /** What was known before and is in no answer was retracted while nobody listened. */
+  #forgetAllBut(before, items) {
+    const there = new Set(items.map((item) => item.id));
+    for (const id of before) if (!there.has(id)) this.city.retract(id);
+  }
+
+  /** An anomaly was retracted: the next frame is without it. */
+  drop() {
+    this.#changed = true;
   }
 
   /** Take an anomaly from the feed: show it, and tell those who listen instead of look. */

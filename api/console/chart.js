@@ -8,7 +8,7 @@ import { figure } from "./figure.js";
 import { load } from "./history.js";
 import { draw, loadPlotly, Painter } from "./plot.js";
 import { rank, seriesName, valueText } from "./quantities.js";
-import { age, number, t, timeText, tOr } from "./text.js";
+import { age, t, timeText, tn, tOr } from "./text.js";
 
 const SPANS = { "15m": 15 * 60e3, "1h": 3600e3, "24h": 24 * 3600e3, "2d": 48 * 3600e3 };
 const PENDING_MAX = 5000;
@@ -233,7 +233,7 @@ export class Chart {
     const words = [t("chart.at", { time: timeText(point.t, now(), true) })];
     if (this.#track?.everyMs) {
       const [min, max] = [point.lo, point.hi].map((one) => valueText(one, unit, quantity));
-      words.push(t("chart.window", { min, max, n: number(point.n) }));
+      words.push(tn("chart.window", point.n, { min, max }));
     } else words.push(tOr(`quality.${point.quality}`, point.quality ?? ""));
     setText(note, [seriesName(this.#series), ...words].join(" · "));
   }

@@ -67,6 +67,16 @@ export class City {
     return { anomaly, isNew };
   }
 
+  /** Forget an anomaly that later readings have disproved; return it, or null if unknown. */
+  retract(id) {
+    const anomaly = this.anomalies.get(id);
+    if (!anomaly) return null;
+    this.anomalies.delete(id);
+    this.#byDevice.get(anomaly.device)?.delete(id);
+    if (anomaly.kind === "silence") this.#speaksAgain(anomaly.device);
+    return anomaly;
+  }
+
   #speaksAgain(id) {
     const device = this.devices.get(id);
     if (device) device.silent = false; // an open silence, if another is left, still counts

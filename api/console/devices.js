@@ -3,7 +3,7 @@
 import { now } from "./api.js";
 import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
 import { rank, seriesName, valueText } from "./quantities.js";
-import { age, number, t } from "./text.js";
+import { age, number, t, tn } from "./text.js";
 
 const PAGE = 150; // rows shown at first, and how many more each press of the button brings
 const REST_MAX = 4; // values beside the leading one
@@ -130,7 +130,7 @@ export class Devices {
     else if (all === 0) showState(box, "empty", t("devices.empty"));
     else if (matching === 0) {
       const action = { label: t("devices.reset"), run: () => this.#reset() };
-      showState(box, "empty", t("devices.nomatch", { n: number(all) }), action);
+      showState(box, "empty", tn("devices.nomatch", all), action);
     } else showState(box, null);
   }
 

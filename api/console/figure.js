@@ -1,5 +1,6 @@
 /** From a track and its anomalies to the traces and the layout that Plotly draws. */
 
+import { isGap } from "./history.js";
 import { colour, escape, faint, layoutOf, timeTicks } from "./plot.js";
 import { scale } from "./quantities.js";
 import { tOr } from "./text.js";
@@ -16,7 +17,7 @@ export function figure({ track, series, range, anomalies, node }) {
   const most = points.reduce((top, point) => Math.max(top, Math.abs(point.hi)), 0);
   const { factor, sign } = scale(series.unit, most);
   const sure = points.filter((point) => point.quality !== "rejected");
-  const joined = withGaps(sure, track.gapMs());
+  const joined = withGaps(sure, track.everyMs);
   const traces =
     series.kind === "count" ? [bars(sure, track, factor)] : lines(sure, joined, track, factor);
   traces.push(doubtful(points, factor), marks(near, factor));
@@ -40,12 +41,11 @@ export function figure({ track, series, range, anomalies, node }) {
   return { traces, layout };
 }
 
-/** Return points with a null where two neighbours are further apart than gapMs. */
-function withGaps(points, gapMs) {
+/** Return points with a null where two neighbours are further apart than is usual there. */
+function withGaps(points, everyMs) {
   const joined = [];
   for (const [at, point] of points.entries()) {
-    const before = points[at - 1];
-    if (before && point.t - before.t > gapMs) joined.push(null);
+    if (at > 0 && isGap(points, at, everyMs)) joined.push(null);
     joined.push(point);
   }
   return joined;

@@ -2,7 +2,7 @@
 
 import { get, ms, now } from "./api.js";
 import { byId, el, setAttribute, setText } from "./dom.js";
-import { age, number, t } from "./text.js";
+import { age, number, t, tn } from "./text.js";
 
 const HEALTH_EVERY_MS = 5000;
 const RATE_OVER_MS = 6000;
@@ -83,7 +83,7 @@ export class Header {
     this.#skipped += dropped;
     const note = byId("gap");
     note.hidden = false;
-    setText(note, t("live.gap", { n: number(this.#skipped) }));
+    setText(note, tn("live.gap", this.#skipped));
   }
 
   /** Write everything anew, as after a change of language. */
@@ -160,11 +160,9 @@ export class Header {
 
 function sourceLine(source) {
   const since = ms(source.since);
-  const facts = {
-    age: since === null ? "–" : age(now() - since),
-    messages: number(source.messages ?? 0),
-  };
-  const words = t(source.connected ? "health.connected" : "health.disconnected", facts);
+  const facts = { age: since === null ? "–" : age(now() - since) };
+  const key = source.connected ? "health.connected" : "health.disconnected";
+  const words = tn(key, source.messages ?? 0, facts);
   const node = line(source.name, words, source.connected);
   node.append(el("p", { class: "quiet", text: source.url ?? "" }));
   if (source.error) node.append(el("p", { class: "problem", text: source.error }));

@@ -7,6 +7,7 @@ const RAW_MS_MAX = 61 * MINUTE; // up to this width single readings, beyond it w
 const LEAD_MS = 15 * MINUTE; // fetched before the span, so that a slow device's line comes in
 const POINTS_MAX = 20_000;
 const GAP_FACTOR = 3.5; // a hole this many usual distances wide is a gap, and is not bridged
+const BESIDE = 5; // steps on each side that say what is usual
 const STEPS = [
   [26 * 60 * MINUTE, "1m", MINUTE],
   [10 * 24 * 60 * MINUTE, "15m", 15 * MINUTE],
@@ -124,15 +125,28 @@ export class Track {
     }
     return best;
   }
+}
 
-  /** Return the distance in ms beyond which two points are not joined. */
-  gapMs() {
-    const points = this.points.slice(-2000);
-    const steps = points.slice(1).map((point, at) => point.t - points[at].t);
-    steps.sort((a, b) => a - b);
-    const usual = steps[Math.floor(steps.length / 2)] ?? 0;
-    return Math.max(GAP_FACTOR * usual, 1.5 * (this.everyMs ?? 0), 5000);
+/**
+ * Return whether points[at] is too far from the one before to be joined to it.
+ *
+ * What is usual is judged on both sides of the hole, since a device may change its rhythm.
+ */
+export function isGap(points, at, everyMs) {
+  const before = usualStep(points, at - BESIDE, at);
+  const usual = Math.max(before, usualStep(points, at + 1, at + 1 + BESIDE));
+  const most = Math.max(GAP_FACTOR * usual, 1.5 * (everyMs ?? 0), 5000);
+  return usual > 0 && points[at].t - points[at - 1].t > most;
+}
+
+/** Return the median of the steps that end at points[from] … points[to - 1], 0 without any. */
+function usualStep(points, from, to) {
+  const steps = [];
+  for (let at = Math.max(from, 1); at < Math.min(to, points.length); at += 1) {
+    steps.push(points[at].t - points[at - 1].t);
   }
+  steps.sort((a, b) => a - b);
+  return steps[Math.floor(steps.length / 2)] ?? 0;
 }
 
 function reading(t, v, quality) {

@@ -7,7 +7,7 @@
 
 const STALE_MS = 15_000; // counters come about once a second; this long without a word is no feed
 const PAUSES_MS = [1000, 2000, 4000, 8000, 15_000];
-const EVENTS = ["reading", "anomaly", "counters", "gap", "device"];
+const EVENTS = ["reading", "anomaly", "retracted", "counters", "gap", "device"];
 
 /** Open the feed and keep it open for as long as the page lives. */
 export class Live {

@@ -134,6 +134,15 @@ function onAnomaly(item) {
   request();
 }
 
+function onRetracted({ id }) {
+  const anomaly = city.retract(id);
+  if (!anomaly) return;
+  anomalies.drop();
+  devices.touch(anomaly.device);
+  chart.touch();
+  request();
+}
+
 function onDevice(item) {
   const isNew = !city.devices.has(item.id);
   city.addDevice(item);
@@ -187,6 +196,7 @@ function start() {
   const on = {
     reading: onReading,
     anomaly: onAnomaly,
+    retracted: onRetracted,
     counters: (counters) => header.takeCounters(counters),
     gap: onGap,
     device: onDevice,

@@ -2,7 +2,7 @@
 
 import { collect, ms, now } from "./api.js";
 import { byId, el, place, setText, showState } from "./dom.js";
-import { number, t, timeText } from "./text.js";
+import { number, t, timeText, tn } from "./text.js";
 
 const SHOWN_MAX = 50;
 const PAGES = 5;
@@ -69,7 +69,7 @@ export class Quarantine {
 
   #renderCount() {
     const count = this.#count ?? (this.#loaded ? this.#items.length : null);
-    const words = count === null ? "" : t("quarantine.summary", { n: number(count) });
+    const words = count === null ? "" : tn("quarantine.summary", count);
     setText(byId("quarantine-count"), words);
   }
 }
@@ -98,7 +98,7 @@ function factsOf(item) {
     expected: item.expected,
     found: item.found,
     source: item.source,
-    size: t("bytes", { n: number(item.size ?? 0) }),
+    size: tn("bytes", item.size ?? 0),
   };
   for (const [name, fact] of Object.entries(facts)) {
     if (fact === null || fact === undefined || fact === "") continue;

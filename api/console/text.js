@@ -48,6 +48,13 @@ export function t(key, facts = {}) {
   return words.replace(/\{(\w+)\}/g, (whole, name) => String(facts[name] ?? whole));
 }
 
+/** Return a sentence about `n` things: its singular lies under the key with ".one". */
+export function tn(key, n, facts = {}) {
+  const one = `${key}.one`;
+  const single = one in WORDS[chosen] && format(Intl.PluralRules, {}).select(n) === "one";
+  return t(single ? one : key, { n: number(n), ...facts });
+}
+
 /** Return the words of a key if there are any, else the fallback (a word that the server sent). */
 export function tOr(key, fallback) {
   return WORDS[chosen][key] ?? fallback;

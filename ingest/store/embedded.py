@@ -10,35 +10,32 @@ A row later than that is new for certain; only the others are looked up.
 import json
 import threading
 from collections.abc import Iterable
-from dataclasses import astuple
+from contextlib import suppress
+from dataclasses import astuple, replace
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import duckdb
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from ingest.derived import Derived
 from ingest.device import Device
-from ingest.errors import StoreUnavailable
 from ingest.reading import Rows, Series
+from ingest.store.file import File
+from ingest.store.judgement import Judgement, Stored, judged, near
 from ingest.store.latest import Latest
-from ingest.store.port import Commit, Counts, Outcome, Receipt, tally
+from ingest.store.port import Commit, Counts, Outcome, Receipt, Refusal, tally
 from ingest.store.questions import Questions
-from ingest.store.schema import prepare, text, told, transaction
+from ingest.store.schema import prepare, text
 
 _KEYS_MAX = 200_000
 _QUARANTINE_BYTES_MAX = 512 * 2**20
+_REFUSAL_BYTES = 512  # what a refusal takes beside its message: even empty ones must not pile up
 
-
-class _Judgement(NamedTuple):
-    """Each row's outcome (n,) uint8; which rows are to lie in the table, and in its history (n,)
-    bool; which rows replace one that lies there (n,) bool."""
-
-    outcome: NDArray[np.uint8]
-    lying: NDArray[np.bool_]
-    outdated: NDArray[np.bool_]
-    replacing: NDArray[np.bool_]
+log = structlog.get_logger("emscher.ingest")
 
 
 class EmbeddedStore(Questions):
@@ -51,40 +48,69 @@ class EmbeddedStore(Questions):
         keys_max: int = _KEYS_MAX,
         quarantine_bytes_max: int = _QUARANTINE_BYTES_MAX,
     ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        super().__init__(_open(path))
-        with told():
-            prepare(self._con)
-            self._write = self._con.cursor()
-            self._derive = self._con.cursor()
-            self._load()
+        super().__init__(File(path))
         self._lock = threading.Lock()
         self._derived_lock = threading.Lock()
         self._keys_max = keys_max
         self._quarantine_bytes_max = quarantine_bytes_max
+        self._refused_bytes: int = 0
+        try:
+            self._begin()
+        except BaseException:
+            self._file.close()  # or the file would stay locked until the fault is forgotten
+            raise
+
+    def _begin(self) -> None:
+        """Take the file as it lies: make what is missing, and learn what is kept in memory."""
+        self._write, self._derive = self._file.cursor(), self._file.cursor()
+        with self._file.told():
+            prepare(self._write)
+            self._load()
 
     def _load(self) -> None:
-        con = self._con
-        for number, *names in con.execute("SELECT * FROM series ORDER BY number").fetchall():
-            self._names.append(Series(*names))
-            self._numbers[self._names[-1]] = number
-        self._numbered = len(self._names)
-        self._latest = Latest.loaded(con, len(self._names))
-        for row in con.execute("SELECT * FROM devices").fetchall():
-            self._devices[row[0]] = Device(*(*row[:7], json.loads(row[7])))
-        row = con.execute("SELECT * FROM counts").fetchone() or (0, 0, 0, 0, 0, 0)
-        self._commit, self._counts = row[0], Counts(*row[1:])
-        keys = con.execute("SELECT key FROM keys ORDER BY commit_id").fetchall()
+        def all_of(sql: str) -> list[tuple[Any, ...]]:
+            # To the last row: a result that is not read to its end keeps its snapshot, and with
+            # it the log of everything that is written after.
+            return self._write.execute(sql).fetchall()
+
+        lying = [Series(*names) for _, *names in all_of("SELECT * FROM series ORDER BY number")]
+        # Numbers that were given and not yet written stay as they are.
+        for number, series in enumerate(lying[len(self._names) :], len(self._names)):
+            self._names.append(series)
+            self._numbers[series] = number
+        self._numbered = len(lying)
+        self._latest = Latest.loaded(self._write, len(self._names))
+        devices = [
+            Device(*(*facts, json.loads(state)))
+            for *facts, state in all_of("SELECT * FROM devices")
+        ]
+        self._devices = {device.id: device for device in devices}
+        ((self._commit, *counts),) = all_of("SELECT * FROM counts")
+        self._counts = Counts(*counts)
+        keys = all_of("SELECT key FROM keys ORDER BY commit_id")
         self._keys: dict[bytes, None] = {bytes(key): None for (key,) in keys}
-        row = con.execute(
-            "SELECT coalesce(max(id), 0), coalesce(sum(octet_length(payload)), 0) FROM quarantine"
-        ).fetchone() or (0, 0)
-        self._refused, self._refused_bytes = int(row[0]), int(row[1])
+        ((self._refused_bytes,),) = all_of(
+            f"SELECT coalesce(sum({_REFUSAL_SIZE}), 0)::BIGINT FROM quarantine"
+        )
+
+    def _mend(self) -> None:
+        """Open the file again if DuckDB has given it up; StoreUnavailable: not yet."""
+        if self._file.broken:
+            with self._lock, self._derived_lock:
+                if self._file.broken:
+                    self._write.close()
+                    self._derive.close()
+                    self._file.reopen()
+                    self._begin()
+                    self._file.broken = False
+                    log.warning("the store was opened again", path=str(self._file.path))
 
     def number(self, series: Series) -> int:
         """Return the number of a series, giving it the next one at first sight."""
         number = self._numbers.get(series)
         if number is None:
+            # As it will be read back, or it would be another series after the next start.
+            series = Series(*map(text, series))
             with self._names_lock:
                 number = self._numbers.setdefault(series, len(self._names))
                 if number == len(self._names):
@@ -97,16 +123,17 @@ class EmbeddedStore(Questions):
 
     def append(self, commit: Commit) -> Receipt:
         """Judge the rows, then write readings, refusals, devices and counters in one commit."""
+        self._mend()
         with self._lock:
             names = len(self._names)
             self._latest.grow(names)
-            judged = self._judge(commit.rows)
-            added = tally(judged.outcome, commit)
+            found = judged(commit.rows, self._latest.time_ns, self._stored)
+            added = tally(found.outcome, commit)
             counts, number = self._counts.plus(added), self._commit + 1
             keys = [key for key in dict.fromkeys(commit.keys) if key not in self._keys]
-            with transaction(self._write):
+            with self._file.transaction(self._write):
                 self._put_series(names)
-                self._put_rows(commit.rows, judged, number)
+                self._put_rows(commit.rows, found, number)
                 self._put_devices(commit.devices)
                 refused_bytes = self._put_refusals(commit)
                 forgotten = self._put_keys(keys, number)
@@ -114,80 +141,67 @@ class EmbeddedStore(Questions):
             # Only now: a commit that failed must leave no trace in memory either.
             self._numbered = names
             self._commit, self._counts = number, counts
-            self._latest.add(commit.rows, judged.lying, judged.outcome == Outcome.NEW)
-            self._devices.update((device.id, device) for device in commit.devices)
-            self._refused += len(commit.refusals)
+            fresh, written = found.outcome == Outcome.NEW, found.outcome != Outcome.SAME
+            self._latest.add(commit.rows, found.lying, fresh, written)
+            for device in commit.devices:
+                self._devices[text(device.id)] = _legible(device)
             self._refused_bytes = refused_bytes
             self._keys.update(dict.fromkeys(keys))
             for key in forgotten:
                 del self._keys[key]
-        return Receipt(number, judged.outcome, added)
+        self._checkpoint_if_due()
+        return Receipt(number, found.outcome, added)
 
-    def _judge(self, rows: Rows) -> _Judgement:
-        n = len(rows)
-        outcome = np.full(n, Outcome.NEW, dtype=np.uint8)
-        lying, none = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
-        order = np.lexsort((np.arange(n), rows.time_ns, rows.series))
-        series, time_ns = rows.series[order], rows.time_ns[order]
-        again = np.zeros(n, dtype=bool)
-        again[1:] = (series[1:] == series[:-1]) & (time_ns[1:] == time_ns[:-1])
-        late = time_ns <= self._latest.time_ns[series]
-        if not again.any() and not late.any():
-            return _Judgement(outcome, lying, none, none)
-        stored = self._stored(series[late & ~again], time_ns[late & ~again])
-        replacing = np.zeros(n, dtype=bool)
-        standing: float | None = None
-        holder, here = -1, False
-        for i, more in zip(order.tolist(), again.tolist(), strict=True):
-            if not more:
-                standing = stored.get((int(rows.series[i]), int(rows.time_ns[i])))
-                holder, here = -1, standing is not None
-            value = float(rows.value[i])
-            if value == standing:
-                outcome[i], lying[i] = Outcome.SAME, False
-                continue
-            if standing is not None:
-                outcome[i] = Outcome.CORRECTED
-                if holder >= 0:
-                    lying[holder] = False
-            standing, holder, replacing[i] = value, i, here
-        outdated = (outcome != Outcome.SAME) & ~lying
-        return _Judgement(outcome, lying, outdated, replacing & lying)
+    def _stored(self, series: NDArray[np.int32], time_ns: NDArray[np.int64]) -> Stored:
+        """Return value and quality of what lies at these series and times, where anything does."""
+        found: Stored = {}
+        for group in near(time_ns):
+            span = [int(time_ns[group].min()), int(time_ns[group].max())]
+            with self._file.told():
+                asked = {"series": series[group], "time_ns": time_ns[group]}
+                self._write.register("asked", asked)
+                rows = self._write.execute(
+                    "SELECT series, time_ns, value, quality FROM readings"
+                    " JOIN asked USING (series, time_ns) WHERE time_ns BETWEEN ? AND ?",
+                    span,
+                ).fetchall()
+                self._write.unregister("asked")
+            found |= {(number, at): (value, quality) for number, at, value, quality in rows}
+        return found
 
-    def _stored(
-        self, series: NDArray[np.int32], time_ns: NDArray[np.int64]
-    ) -> dict[tuple[int, int], float]:
-        """Return the values that lie at these series and times, where there are any."""
-        if not len(series):
-            return {}
-        with told():
-            self._write.register("asked", {"series": series, "time_ns": time_ns})
-            found = self._write.execute(
-                "SELECT series, time_ns, value FROM readings JOIN asked USING (series, time_ns)"
-                " WHERE time_ns BETWEEN ? AND ?",
-                [int(time_ns.min()), int(time_ns.max())],
-            ).fetchall()
-            self._write.unregister("asked")
-        return {(number, at): value for number, at, value in found}
+    def _put(self, con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows in one statement: one for each row would take a hundred times as long."""
+        if rows:
+            columns = ", ".join("unnest(?)" for _ in rows[0])
+            con.execute(
+                f"INSERT INTO {table} SELECT {columns}",
+                [list(column) for column in zip(*rows, strict=True)],
+            )
 
     def _put_series(self, names: int) -> None:
         fresh = self._names[self._numbered : names]
-        if fresh:
-            rows = [(self._numbered + i, *map(text, one)) for i, one in enumerate(fresh)]
-            self._write.executemany("INSERT INTO series VALUES (?, ?, ?, ?)", rows)
+        self._put(
+            self._write, "series", [(self._numbered + i, *one) for i, one in enumerate(fresh)]
+        )
 
-    def _put_rows(self, rows: Rows, judged: _Judgement, number: int) -> None:
+    def _put_rows(self, rows: Rows, found: Judgement, number: int) -> None:
         write = self._write
-        if judged.replacing.any():
-            write.register("fixed", _columns(rows.take(judged.replacing), number))
-            here = "FROM readings r SEMI JOIN fixed USING (series, time_ns)"
-            write.execute(f"INSERT INTO superseded SELECT r.*, ? {here}", [number])
+        if found.replacing.any():
+            write.register("fixed", _columns(rows.take(found.replacing), number))
+            fixed_ns = rows.time_ns[found.replacing]
+            span = [int(fixed_ns.min()), int(fixed_ns.max())]
+            write.execute(
+                "INSERT INTO superseded SELECT r.*, ? FROM readings r"
+                " SEMI JOIN fixed USING (series, time_ns) WHERE r.time_ns BETWEEN ? AND ?",
+                [number, *span],
+            )
             write.execute(
                 "DELETE FROM readings USING fixed WHERE readings.series = fixed.series"
-                " AND readings.time_ns = fixed.time_ns"
+                " AND readings.time_ns = fixed.time_ns AND readings.time_ns BETWEEN ? AND ?",
+                span,
             )
             write.unregister("fixed")
-        for table, which in (("readings", judged.lying), ("superseded", judged.outdated)):
+        for table, which in (("readings", found.lying), ("superseded", found.outdated)):
             if which.any():
                 write.register("fresh", _columns(rows.take(which), number))
                 also = f", {number}" if table == "superseded" else ""
@@ -195,45 +209,56 @@ class EmbeddedStore(Questions):
                 write.unregister("fresh")
 
     def _put_devices(self, devices: list[Device]) -> None:
-        for d in devices:
-            self._write.execute("DELETE FROM devices WHERE id = ?", [d.id])
-            facts = [*map(text, (d.id, d.name, d.model, d.format, d.source)), d.first_ns, d.last_ns]
-            state = json.dumps(dict(d.state))
-            self._write.execute("INSERT INTO devices VALUES (?,?,?,?,?,?,?,?)", [*facts, state])
+        told = {one.id: one for one in map(_legible, devices)}
+        if told:
+            con = self._write
+            con.execute("DELETE FROM devices WHERE id IN (SELECT unnest(?))", [list(told)])
+            rows = [
+                (
+                    d.id,
+                    d.name,
+                    d.model,
+                    d.format,
+                    d.source,
+                    d.first_ns,
+                    d.last_ns,
+                    json.dumps(state),
+                )
+                for d in told.values()
+                for state in [dict(d.state)]
+            ]
+            self._put(con, "devices", rows)
 
     def _put_refusals(self, commit: Commit) -> int:
         """Write refusals, drop the oldest beyond the bound, and return the bytes that lie there."""
-        size = self._refused_bytes + sum(len(r.envelope.payload) for r in commit.refusals)
-        for number, refusal in enumerate(commit.refusals, self._refused + 1):
-            came = refusal.envelope
-            why = map(text, (refusal.rule, refusal.expected, refusal.found))
-            self._write.execute(
-                "INSERT INTO quarantine VALUES (?,?,?,?,?,?,?,?)",
-                [number, text(came.source), text(came.topic), came.received_ns, *why, came.payload],
-            )
-        while size > self._quarantine_bytes_max:
-            oldest = self._write.execute(
-                "SELECT id, octet_length(payload) FROM quarantine ORDER BY id LIMIT 64"
-            ).fetchall()
-            if not oldest:
-                return 0
-            size -= sum(length for _, length in oldest)
-            self._write.execute("DELETE FROM quarantine WHERE id <= ?", [oldest[-1][0]])
+        rows = [
+            (number, *map(text, (r.envelope.source, r.envelope.topic)), r.envelope.received_ns,
+             *map(text, (r.rule, r.expected, r.found)), r.envelope.payload)
+            for number, r in enumerate(commit.refusals, self._counts.quarantined + 1)
+        ]  # fmt: skip
+        self._put(self._write, "quarantine", rows)
+        size = self._refused_bytes + sum(map(_size, commit.refusals))
+        if size <= self._quarantine_bytes_max:
+            return size
+        # A tenth at a time: finding the oldest costs a pass over the table.
+        oldest = self._write.execute(f"SELECT id, {_REFUSAL_SIZE} FROM quarantine ORDER BY id")
+        last = 0
+        while size > self._quarantine_bytes_max * 9 // 10:
+            last, length = oldest.fetchone() or (last, size)
+            size -= length
+        oldest.fetchall()
+        self._write.execute("DELETE FROM quarantine WHERE id <= ?", [last])
         return size
 
     def _put_keys(self, keys: list[bytes], number: int) -> list[bytes]:
         """Write the keys and return those that are old enough to be forgotten."""
-        if keys:
-            self._write.executemany(
-                "INSERT INTO keys VALUES (?, ?)", [(key, number) for key in keys]
-            )
+        self._put(self._write, "keys", [(key, number) for key in keys])
         if len(self._keys) + len(keys) <= self._keys_max:
             return []
         # A tenth at a time: forgetting costs a pass over the table.
-        old = list(self._keys)[: len(self._keys) + len(keys) - self._keys_max * 9 // 10]
-        self._write.register("old", {"key": np.array(old, dtype=object)})
-        self._write.execute("DELETE FROM keys WHERE key IN (SELECT key FROM old)")
-        self._write.unregister("old")
+        excess = len(self._keys) + len(keys) - self._keys_max * 9 // 10
+        old = list(islice(self._keys, excess))
+        self._write.execute("DELETE FROM keys WHERE key IN (SELECT unnest(?))", [old])
         return old
 
     def _put_counts(self, number: int, counts: Counts) -> None:
@@ -245,7 +270,8 @@ class EmbeddedStore(Questions):
 
     def put_derived(self, derived: Derived) -> None:
         """Write windows and anomalies in one commit."""
-        with self._derived_lock, transaction(self._derive):
+        self._mend()
+        with self._derived_lock, self._file.transaction(self._derive):
             con = self._derive
             series, start_ns, end_ns = derived.redone
             if len(series):
@@ -266,19 +292,50 @@ class EmbeddedStore(Questions):
             gone = [a.id for a in derived.anomalies] + derived.retracted
             if gone:
                 con.execute("DELETE FROM anomalies WHERE id IN (SELECT unnest(?))", [gone])
-            for a in derived.anomalies:
-                con.execute(
-                    "INSERT INTO anomalies VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-                    [text(fact) if isinstance(fact, str) else fact for fact in astuple(a)],
-                )
+            found = {text(a.id): a for a in derived.anomalies}
+            rows = [
+                tuple(text(fact) if isinstance(fact, str) else fact for fact in astuple(a))
+                for a in found.values()
+            ]
+            self._put(con, "anomalies", rows)
             con.execute("UPDATE derived SET through = ?", [derived.through])
+        self._checkpoint_if_due()
+
+    def _checkpoint_if_due(self) -> None:
+        """Write the log into the file when it is long; both writers wait meanwhile."""
+        if self._file.checkpoint_is_due():
+            with self._lock, self._derived_lock:
+                if self._file.checkpoint_is_due():
+                    self._file.checkpoint()
 
     def close(self) -> None:
         """Write what is in flight and let go of the file."""
-        with self._lock, self._derived_lock, told():
-            self._con.execute("CHECKPOINT")
-            for con in (self._write, self._derive, self._con):
-                con.close()
+        with self._lock, self._derived_lock:
+            for con in (self._write, self._derive):
+                with suppress(duckdb.Error):  # a connection that was given up is closed enough
+                    con.close()
+            self._file.close()
+
+
+_REFUSAL_SIZE = f"octet_length(payload) + strlen(topic) + {_REFUSAL_BYTES}"
+
+
+def _size(refusal: Refusal) -> int:
+    """Return what a refusal counts in the bound of the quarantine: as _REFUSAL_SIZE has it."""
+    topic = text(refusal.envelope.topic).encode()
+    return len(refusal.envelope.payload) + len(topic) + _REFUSAL_BYTES
+
+
+def _legible(device: Device) -> Device:
+    """Return the device as it will be read back."""
+    return replace(
+        device,
+        id=text(device.id),
+        name=text(device.name),
+        model=text(device.model),
+        format=text(device.format),
+        source=text(device.source),
+    )
 
 
 def _columns(rows: Rows, number: int) -> dict[str, NDArray[np.generic]]:
@@ -290,16 +347,3 @@ def _columns(rows: Rows, number: int) -> dict[str, NDArray[np.generic]]:
         "quality": rows.quality,
         "commit_id": np.full(len(rows), number, dtype=np.int64),
     }
-
-
-def _open(path: Path) -> duckdb.DuckDBPyConnection:
-    try:
-        return duckdb.connect(str(path))
-    except duckdb.Error as fault:
-        holder = "lock" in str(fault).lower()
-        hint = (
-            "another Emscher uses this folder: stop it, or choose another --data folder"
-            if holder
-            else "if the file is no store, move it away; if the disk is full, make room"
-        )
-        raise StoreUnavailable(f"can't open the store {path}: {hint} ({fault})") from fault

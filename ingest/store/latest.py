@@ -45,15 +45,20 @@ class Latest:
     def loaded(con: duckdb.DuckDBPyConnection, slots: int) -> "Latest":
         """Return what the readings table says, by one pass over it."""
         latest = Latest.empty(slots)
+        # (series, time) is unique, so joining what is newest is right, and thrice as fast as
+        # arg_max of three columns.
         found = con.execute(
-            "SELECT series, max(time_ns) AS time_ns, arg_max(value, time_ns) AS value,"
-            " arg_max(received_ns, time_ns) AS received_ns, arg_max(quality, time_ns) AS quality,"
-            " min(time_ns) AS first_ns, max(received_ns) AS heard_ns, count(*) AS count"
-            " FROM readings GROUP BY series"
+            "SELECT n.*, r.value, r.received_ns, r.quality FROM (SELECT series, max(time_ns) AS"
+            " time_ns, min(time_ns) AS first_ns, count(*) AS count FROM readings GROUP BY series) n"
+            " JOIN readings r USING (series, time_ns)"
         ).fetchnumpy()
-        at = found["series"]
-        for name in ("time_ns", "value", "received_ns", "quality", "first_ns", "heard_ns", "count"):
-            getattr(latest, name)[at] = found[name]
+        for name in ("time_ns", "value", "received_ns", "quality", "first_ns", "count"):
+            getattr(latest, name)[found["series"]] = found[name]
+        heard = con.execute(
+            "SELECT series, max(received_ns) AS heard_ns FROM (SELECT series, received_ns FROM"
+            " readings UNION ALL SELECT series, received_ns FROM superseded) GROUP BY series"
+        ).fetchnumpy()
+        latest.heard_ns[heard["series"]] = heard["heard_ns"]
         return latest
 
     def grow(self, slots: int) -> None:
@@ -66,25 +71,33 @@ class Latest:
             for name in _COLUMNS:
                 setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
-    def add(self, rows: Rows, lying: NDArray[np.bool_], fresh: NDArray[np.bool_]) -> None:
-        """Take in what a commit wrote: `lying` rows are in the table now, `fresh` are new there."""
-        heard = rows
+    def add(
+        self,
+        rows: Rows,
+        lying: NDArray[np.bool_],
+        fresh: NDArray[np.bool_],
+        written: NDArray[np.bool_],
+    ) -> None:
+        """Take in what a commit wrote.
+
+        `lying` rows are in the table now, `fresh` are new there, `written` are there or history.
+        """
         order = np.lexsort((rows.time_ns, rows.series))
-        order = order[lying[order]]
-        rows = rows.take(order)
+        laid = rows.take(order[lying[order]])
         with self.lock:
-            np.maximum.at(self.heard_ns, heard.series, heard.received_ns)
-            if not len(rows):
+            # Not those that were there already: a broker's repetition is no sign of life.
+            np.maximum.at(self.heard_ns, rows.series[written], rows.received_ns[written])
+            np.add.at(self.count, rows.series[fresh], 1)
+            if not len(laid):
                 return
-            np.minimum.at(self.first_ns, rows.series, rows.time_ns)
-            np.add.at(self.count, heard.series[fresh], 1)
-            ends = np.append(np.flatnonzero(np.diff(rows.series)), len(rows) - 1)
-            ends = ends[rows.time_ns[ends] >= self.time_ns[rows.series[ends]]]
-            at = rows.series[ends]
-            self.time_ns[at] = rows.time_ns[ends]
-            self.value[at] = rows.value[ends]
-            self.received_ns[at] = rows.received_ns[ends]
-            self.quality[at] = rows.quality[ends]
+            np.minimum.at(self.first_ns, laid.series, laid.time_ns)
+            ends = np.append(np.flatnonzero(np.diff(laid.series)), len(laid) - 1)
+            ends = ends[laid.time_ns[ends] >= self.time_ns[laid.series[ends]]]
+            at = laid.series[ends]
+            self.time_ns[at] = laid.time_ns[ends]
+            self.value[at] = laid.value[ends]
+            self.received_ns[at] = laid.received_ns[ends]
+            self.quality[at] = laid.quality[ends]
 
     def rows(self) -> Rows:
         """Return the newest reading of every series that has one, by number."""

@@ -27,8 +27,8 @@ class Outcome(IntEnum):
     """What a row was to the store."""
 
     NEW = 0
-    SAME = 1  # the same value at the same instant: nothing written
-    CORRECTED = 2  # another value at the same instant: written, the older one kept as history
+    SAME = 1  # the same value and quality at the same instant: nothing written
+    CORRECTED = 2  # another value or quality there: written, the older one kept as history
 
 
 @dataclass(frozen=True, slots=True)

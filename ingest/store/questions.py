@@ -4,7 +4,8 @@ Cursors share the database and see what was committed when they began; any threa
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +16,10 @@ from numpy.typing import NDArray
 from ingest.derived import Anomaly, Windows
 from ingest.device import Device
 from ingest.reading import Rows, Series
+from ingest.store.file import File
 from ingest.store.latest import NEVER_NS, Latest
 from ingest.store.port import Counts, Quarantined, SeriesSpan
-from ingest.store.schema import told
+from ingest.store.schema import text
 
 _READING = "series, time_ns, value, received_ns, quality"
 
@@ -25,8 +27,8 @@ _READING = "series, time_ns, value, received_ns, quality"
 class Questions:
     """What the store answers (store/port.py, Source)."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
+    def __init__(self, file: File) -> None:
+        self._file = file
         self._names: list[Series] = []
         self._numbers: dict[Series, int] = {}
         self._names_lock = threading.Lock()
@@ -35,12 +37,22 @@ class Questions:
         self._counts = Counts()
         self._commit = 0
 
+    def _mend(self) -> None:
+        """Open the file again if DuckDB has given it up."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        self._mend()
+        with self._file.told(), self._file.cursor() as cursor:
+            yield cursor
+
     def _rows(self, sql: str, *args: object) -> Rows:
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             return _as_rows(cursor.execute(sql, args).fetchnumpy())
 
     def _all(self, sql: str, *args: object) -> list[tuple[Any, ...]]:
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             return cursor.execute(sql, args).fetchall()
 
     def counts(self) -> Counts:
@@ -53,7 +65,7 @@ class Questions:
 
     def device(self, name: str) -> Device | None:
         """Return a device by its id, with its state as of its last change."""
-        return self._devices.get(name)
+        return self._devices.get(name) or self._devices.get(text(name))
 
     def devices(self) -> list[Device]:
         """Return every device, by id, with the time of its last word."""
@@ -118,7 +130,7 @@ class Questions:
         """Return the readings of series[k] in [start_ns[k], end_ns[k]), by (series, time)."""
         asked = {"series": series, "start_ns": start_ns, "end_ns": end_ns}
         bounds = [int(start_ns.min(initial=0)), int(end_ns.max(initial=0))]
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             cursor.register("asked", asked)
             found = cursor.execute(
                 "SELECT r.series, time_ns, value, received_ns, quality FROM readings r JOIN asked a"
@@ -133,7 +145,7 @@ class Questions:
     ) -> NDArray[np.int64]:
         """Return for each series the time of its newest reading before time_ns[k], or that."""
         asked = {"place": np.arange(len(series)), "series": series, "before_ns": time_ns}
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             cursor.register("asked", asked)
             found = cursor.execute(
                 "SELECT place, max(time_ns) AS newest FROM readings r JOIN asked a"
@@ -145,7 +157,7 @@ class Questions:
 
     def times(self, series: Sequence[int]) -> NDArray[np.int64]:
         """Return the distinct sampling times of these series together, rising."""
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             found = cursor.execute(
                 "SELECT DISTINCT time_ns FROM readings WHERE series IN (SELECT unnest(?))"
                 " ORDER BY time_ns",
@@ -155,7 +167,7 @@ class Questions:
 
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""
-        where = "WHERE series = ? ORDER BY time_ns, replaced_by, received_ns"
+        where = "WHERE series = ? ORDER BY time_ns, replaced_by, rowid"
         return self._rows(f"SELECT {_READING} FROM superseded {where}", series)
 
     def latest(self) -> Rows:
@@ -164,7 +176,7 @@ class Questions:
 
     def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
         """Return the stored windows of one width that start in [start_ns, end_ns), by start."""
-        with told(), self._con.cursor() as cursor:
+        with self._asking() as cursor:
             found = cursor.execute(
                 "SELECT * FROM windows WHERE series = ? AND width_ns = ? AND start_ns >= ?"
                 " AND start_ns < ? ORDER BY start_ns",
@@ -219,12 +231,13 @@ class Questions:
     def _refusals(
         self, tail: str, args: list[object], payload_bytes: int | None
     ) -> list[Quarantined]:
+        shown = "payload" if payload_bytes is None else f"payload[1:{int(payload_bytes)}]"
         found = self._all(
             "SELECT id, source, topic, received_ns, rule, expected, found, octet_length(payload),"
-            f" payload FROM quarantine {tail}",
+            f" {shown} FROM quarantine {tail}",
             *args,
         )
-        return [Quarantined(*(*row[:8], bytes(row[8])[:payload_bytes])) for row in found]
+        return [Quarantined(*(*facts, bytes(payload))) for *facts, payload in found]
 
     def derived_through(self) -> int:
         """Return the last commit that stored windows and anomalies take into account."""

@@ -1,11 +1,8 @@
-"""The tables of the embedded store, and how DuckDB's errors are told.
+"""The tables of the embedded store.
 
 There is no primary key on readings: keeping one made a commit of 20,000 rows ten times slower.
 `embedded` keeps (series, time) unique by itself.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import duckdb
 
@@ -46,44 +43,26 @@ CREATE TABLE IF NOT EXISTS derived (through BIGINT NOT NULL);
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Make what is missing; raise StoreUnavailable for a file of a later version."""
+    """Make what is missing; raise StoreUnavailable for a file of another version, left as it is."""
+    tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    found = con.execute("SELECT version FROM about").fetchall() if "about" in tables else []
+    if found and found[0][0] != VERSION:
+        raise StoreUnavailable(
+            f"the store has layout version {found[0][0]}, this Emscher reads version {VERSION}: "
+            "use the Emscher that wrote it, or another --data folder"
+        )
+    if not found and tables - {"about"}:
+        raise StoreUnavailable(
+            "the file is a DuckDB database but no store of Emscher: expected a table about with a"
+            f" version, found {', '.join(sorted(tables))}; choose another --data folder"
+        )
+    con.execute("BEGIN")
     con.execute(TABLES)
-    row = con.execute("SELECT version FROM about").fetchone()
-    if row is None:
+    if not found:
         con.execute("INSERT INTO about VALUES (?)", [VERSION])
         con.execute("INSERT INTO counts VALUES (0, 0, 0, 0, 0, 0)")
         con.execute("INSERT INTO derived VALUES (0)")
-    elif row[0] != VERSION:
-        raise StoreUnavailable(
-            f"the store has layout version {row[0]}, this Emscher reads version {VERSION}: "
-            "use the Emscher that wrote it, or another --data folder"
-        )
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Turn what DuckDB says when it can't write now into StoreUnavailable."""
-    try:
-        yield
-    except (duckdb.IOException, duckdb.OperationalError, duckdb.FatalException) as fault:
-        raise StoreUnavailable(f"the embedded store can't do this now: {fault}") from fault
-
-
-@contextmanager
-def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what happens inside, or nothing of it."""
-    with told():
-        con.execute("BEGIN")
-        try:
-            yield
-            con.execute("COMMIT")
-        except BaseException:
-            try:
-                con.execute("ROLLBACK")
-            except duckdb.Error as lost:  # COMMIT itself failed: there is nothing to roll back
-                if "no transaction is active" not in str(lost):
-                    raise
-            raise
+    con.execute("COMMIT")
 
 
 def text(fact: str) -> str:

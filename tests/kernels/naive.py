@@ -92,18 +92,22 @@ def typical_gap(times):
 
 
 def rate_max_learnt(rows):
-    """Return (4 + 2000 / n) times the third steepest of n climbs that hold, per hour."""
+    """Return (4 + 20 / n) times the third steepest (or last) of n climbs that hold, per hour."""
     rows = [(t, v) for t, v in rows if math.isfinite(v)]
     slopes = []
     for i in range(1, len(rows)):
         (t0, foot), (t1, head) = rows[i - 1], rows[i]
         before = [v for _, v in rows[max(i - 17, 0) : i - 1]]
         after = [v for _, v in rows[i + 1 : i + 17]]
-        if head > foot and max([foot, *before]) == foot and min([head, *after]) == head:
+        height = head - foot
+        contradicted = any(foot < v <= head + height for v in before)
+        ends = [k for k, v in enumerate(after) if v < foot - height]
+        contradicted |= any(v < head for v in after[: ends[0] if ends else None])
+        if head > foot and not contradicted:
             slopes.append((head - foot) / (t1 - t0))
-    if len(slopes) < 24:
+    if not slopes:
         return math.inf
-    return (4 + 2000 / len(slopes)) * sorted(slopes)[-3] * HOUR_NS
+    return (4 + 20 / len(slopes)) * sorted(slopes)[-min(len(slopes), 3)] * HOUR_NS
 
 
 def cumulative(amounts, good):
@@ -151,48 +155,85 @@ def energy_wh(rows, gap_ns_max):
 
 def spikes(rows):
     """Return the ended spikes (start, end, peak, expected, z) and the open one, or None."""
-    seen, ended, run, usual_step = [], [], None, 0.0
+    usual, ended, run, peaks = _Usual(), [], [], []
     for t, v in rows:
         if not math.isfinite(v):
             continue
-        was_open = run is not None
-        if was_open:
-            if run["count"] < 32 and run["out"](v):
-                run["count"] += 1
-                run["values"].append(v)
-            else:
-                ended.append(_spike(run, t))
-                run = None
-        elif len(seen) >= 24 and (out := _outliers(seen[-64:], usual_step))[0](v):
-            run = {"start": t, "values": [v], "count": 1, "out": out[0], "by": out[1:]}
-        if seen and not was_open and run is None and v != seen[-1]:
-            usual_step = abs(v - seen[-1])
-        seen.append(v)
-    return ended, None if run is None else _spike(run, -1)
+        by = usual.outlier(v)
+        if by and len(run) < 4:
+            run.append((t, v, _is_new(v, by[0], peaks, len(usual.entered))))
+            continue
+        if by:
+            for _, held, _ in run:
+                usual.enter(t, held)
+        else:
+            if run:
+                event = _spike(run, t, usual)
+                peaks.append((event[2], len(usual.entered)))
+                ended += [event] if any(new for *_, new in run) else []
+            usual.step(v)
+        run = []
+        usual.enter(t, v)
+    is_told = any(new for *_, new in run)
+    return ended, _spike(run, -1, usual) if is_told else None
 
 
-def _spike(run, end):
-    expected, scale = run["by"]
-    peak = max(run["values"], key=lambda v: abs(v - expected))
-    return run["start"], end, peak, expected, abs(peak - expected) / scale
+class _Usual:
+    """The values that were no spike, the envelope around them, and the last usual step."""
+
+    def __init__(self):
+        self.entered, self.least, self.most, self.last, self.usual_step = [], 0.0, 0.0, 0, 0.0
+
+    def measure(self):
+        """Return the ring's median and scale."""
+        ring = self.entered[-64:]
+        expected = median(ring)
+        steps = [abs(b - a) for a, b in pairwise(ring) if a != b]
+        if steps:
+            mad = median(abs(v - expected) for v in ring)
+            return expected, max(1.4826 * mad, min(steps), 1e-9 * abs(expected))
+        return expected, max(self.usual_step, 0.01 * abs(expected))
+
+    def outlier(self, v):
+        """Return the median and the scale if v is an outlier among these, else None."""
+        if len(self.entered) < 24:
+            return None
+        ring = self.entered[-64:]
+        margin = max(0.5 * (max(ring) - min(ring)), 0.25 * (self.most - self.least))
+        if self.least - margin <= v <= self.most + margin:
+            return None
+        expected, scale = self.measure()
+        return (expected, scale) if scale > 0 and abs(v - expected) / scale > 8 else None
+
+    def step(self, v):
+        """Learn the step to v."""
+        if self.entered and v != self.entered[-1]:
+            self.usual_step = abs(v - self.entered[-1])
+
+    def enter(self, t, v):
+        """Take v in."""
+        self.entered.append(v)
+        low, high = min(self.entered[-64:]), max(self.entered[-64:])
+        if len(self.entered) == 1:
+            self.least = self.most = v
+        else:
+            share = min(1.0, (t - self.last) / (14 * 24 * HOUR_NS))
+            self.least = min(self.least + share * (low - self.least), low)
+            self.most = max(self.most + share * (high - self.most), high)
+        self.last = t
 
 
-def _outliers(ring, usual_step):
-    """Return the test for an outlier among the ring, its median and its scale."""
-    expected = median(ring)
-    steps = [abs(b - a) for a, b in pairwise(ring) if a != b]
-    if steps:
-        mad = median(abs(v - expected) for v in ring)
-        scale = max(1.4826 * mad, min(steps), 1e-9 * abs(expected))
-    else:
-        scale = max(usual_step, 0.01 * abs(expected))
-    low, high = min(ring), max(ring)
+def _is_new(v, expected, peaks, entered):
+    """Return whether fewer than three of the last 8 peaks were as high as v, or nearly."""
+    near = [peak for peak, when in peaks[-8:] if entered - when <= 384]
+    same_side = [peak for peak in near if (peak > expected) == (v > expected)]
+    return sum(abs(v - expected) <= 1.25 * abs(peak - expected) for peak in same_side) < 3
 
-    def out(v):
-        far = v > high + 0.5 * (high - low) or v < low - 0.5 * (high - low)
-        return far and scale > 0 and abs(v - expected) / scale > 8
 
-    return out, expected, scale
+def _spike(run, end, usual):
+    expected, scale = usual.measure()
+    peak = max((v for _, v, _ in run), key=lambda v: abs(v - expected))
+    return run[0][0], end, peak, expected, abs(peak - expected) / scale
 
 
 def flatlines(rows, rests_at_zero):

@@ -13,6 +13,7 @@ from kernels import flatline, rhythm, spike
 
 LEVELS = st.sampled_from([0.0, 20.0, 20.5, 21.0, 500.0, -1e6, 1e12, math.nan, math.inf])
 SERIES = st.fixed_dictionaries({slot: stretches(LEVELS, 40) for slot in (2, 0)})
+STEPS_NS = st.sampled_from([NS, 900 * NS, 86_400 * NS])
 ALL = np.arange(3)
 GAPS = st.sampled_from([60, 66, 300, 600, 3600, 86400]) | st.integers(50, 90)
 
@@ -42,15 +43,29 @@ def flat(values, rests_at_zero=False):
     return events(ended, 1), events(flatline.open_flatlines(state, ALL), 1)
 
 
-@given(SERIES, CUTS)
+@st.composite
+def bursts(draw):
+    """Draw [(time, value)] of a quiet series with bursts of one to six wild values."""
+    step_ns, noise = draw(STEPS_NS), np.random.default_rng(draw(st.integers(0, 2**32)))
+    values = list(noise.normal(20, 0.3, draw(st.integers(20, 70))).round(1))
+    for _ in range(draw(st.integers(0, 12))):
+        height = draw(st.sampled_from([-40.0, 5.0, 30.0, 33.0, 60.0, 1e5]))
+        values += [20 + height * noise.uniform(0.9, 1.1) for _ in range(draw(st.integers(1, 6)))]
+        values += list(noise.normal(20, 0.3, draw(st.sampled_from([1, 5, 70, 400]))).round(1))
+    return [(i * step_ns, float(v)) for i, v in enumerate(values)]
+
+
+BURSTS = st.fixed_dictionaries({slot: bursts() for slot in (2, 0)})
+
+
+@given(SERIES | BURSTS, CUTS)
 def test_spikes_equal_their_twin(series, cuts):
     """The events and the state are those of one batch and of the twin."""
     state, whole = spike.State.empty(3), spike.State.empty(3)
     found = [e for b in batches(series, cuts) for e in events(spike.fold(state, *grouped(b)))]
     assert sorted(found) == events(spike.fold(whole, *grouped(series)))
-    for one, other in ((state.ring, whole.ring), (state.whole, whole.whole)):
-        np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(state.real, whole.real)
+    for name in spike.State.__slots__:
+        np.testing.assert_array_equal(getattr(state, name), getattr(whole, name))
     for slot, rows in series.items():
         ended, still = naive.spikes(rows)
         assert [row for s, *row in sorted(found) if s == slot] == [list(e) for e in ended]
@@ -112,11 +127,63 @@ def test_an_open_spike_can_be_read():
     assert still[0][:3] == (40 * NS, -1, 90.0)
 
 
-def test_a_new_level_ends_the_spike_and_is_normal_then():
-    """After 32 outliers it is a level; going on at it alarms no more."""
-    ended, still = spiked([*noise(40), *noise(100, level=90)])
-    assert [(start, end) for start, end, *_ in ended] == [(40 * NS, 72 * NS)]
+@pytest.mark.parametrize("length", [1, 2, 3, 4])
+def test_up_to_four_readings_are_a_spike(length):
+    """They are open from the first on, and end with the reading that is back."""
+    values = [*noise(40), *[90.0] * length]
+    assert [event[:2] for event in spiked(values)[1]] == [(40 * NS, -1)]
+    ended, still = spiked([*values, 20.0])
+    assert [(start, end) for start, end, *_ in ended] == [(40 * NS, (40 + length) * NS)]
     assert still == []
+
+
+def test_a_new_level_is_no_spike_and_usual_then():
+    """The fifth reading takes the open spike back; neither the level nor the way back alarms."""
+    values = [*noise(40), *[90.0] * 4]
+    assert len(spiked(values)[1]) == 1
+    values.append(90.0)
+    assert spiked(values) == ([], [])
+    assert spiked([*values, *noise(200, level=90), *noise(200), *noise(9, level=90)]) == ([], [])
+
+
+def test_the_next_spike_is_found_too():
+    """Neither ring nor envelope keeps what was a spike."""
+    ended, _ = spiked([*noise(40), 90.0, *noise(10), 91.0, 20.0])
+    assert [start for start, *_ in ended] == [40 * NS, 51 * NS]
+
+
+def test_what_happens_again_and_again_is_told_three_times():
+    """A machine that runs now and then is usual; what is much higher, or on the other side, not."""
+    runs = [*[2.0] * 40, *[1400.0, 1390.0, *[2.0] * 9] * 7]
+    assert len(spiked(runs)[0]) == 3
+    assert spiked([*runs, 1420.0]) == spiked([*runs, 900.0])
+    assert [event[2] for event in spiked([*runs, 1800.0])[1]] == [1800.0]
+    assert [event[2] for event in spiked([*runs, -1400.0])[1]] == [-1400.0]
+    assert [event[2] for event in spiked([*runs, 1400.0, 1800.0])[1]] == [1800.0]
+    assert len(spiked([*runs, *[2.0] * 400, 1420.0])[1]) == 1
+
+
+def test_mornings_are_usual_from_the_second_day_on():
+    """Lights of half a day: the night alone would make each morning an alarm, open or ended."""
+    draw = np.random.default_rng(3)
+    hour = np.arange(96 * 8) / 4 % 24
+    value = np.where((hour > 7.7) & (hour < 16.2), 320.0, 2.0) + draw.normal(0, 4, len(hour))
+    state, told = spike.State.empty(3), set()
+    for i, v in enumerate(value.round()):
+        spike.fold(state, *grouped({1: [(i * 900 * NS, v)]}))
+        told |= {i // 96 for _ in spike.open_spikes(state, ALL).start_ns}
+    assert told <= {0}
+
+
+def test_the_envelope_forgets_in_weeks():
+    """What was usual a day ago is so today, and not three months later."""
+    high = [*noise(40, level=90), *noise(70)]
+    for days, count in ((1, 0), (90, 1)):
+        later = [(i * NS, v) for i, v in enumerate(high)]
+        later += [((i + 200) * NS + i * days * 864 * NS, v) for i, v in enumerate(noise(100))]
+        state = spike.State.empty(3)
+        spike.fold(state, *grouped({1: [*later, (later[-1][0] + NS, 90.0)]}))
+        assert len(spike.open_spikes(state, ALL)) == count
 
 
 @pytest.mark.parametrize(
@@ -127,6 +194,7 @@ def test_a_new_level_ends_the_spike_and_is_normal_then():
         [0.0] * 70 + [2000.0] * 3 + [0.0] * 70 + [1900.0] * 3,  # a plug at rest, switched on
         [0.1] * 5 + [0.2] + [0.1] * 70 + [0.2],  # a tick near zero that was seen before
         [20.0, 500.0] * 40,  # jumps anyway
+        [*noise(70), *np.linspace(20, 90, 300).round(1).tolist()],  # drifts away
         [5.0] * 200,
         [math.nan, math.inf] * 50,
     ],
