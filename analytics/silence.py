@@ -19,20 +19,22 @@ from ingest.store import SeriesSpan, Source
 from kernels import rhythm
 
 FLOOR_NS = 5 * SECOND_NS
+# Brokers and devices take a moment to come back after a start, whatever their rhythm is.
+GRACE_NS = 60 * SECOND_NS
 
 
 class DeviceWatch:
     """The rhythm of every device. One thread uses it.
 
     now_ns: the clock; a device that fell silent while Emscher was down is given its usual time
-    again from the start on.
+    again, from a minute after the start on.
     """
 
     def __init__(self, source: Source, where: tzinfo, now_ns: Callable[[], int]) -> None:
         self._source = source
         self._where = where
         self._now_ns = now_ns
-        self._started_ns = now_ns()
+        self._ready_ns = now_ns() + GRACE_NS
         self._slots: dict[str, int] = {}
         self._names: list[str] = []
         self._device_of = np.empty(0, np.int64)  # by series number; -1: not asked for yet
@@ -112,7 +114,7 @@ class DeviceWatch:
         """Return the devices that have fallen silent by now."""
         last_ns, limit_ns = rhythm.limits(self._rhythms)
         now_ns = self._now_ns()
-        heard_ns = np.maximum(np.maximum(last_ns, self._heard_ns), self._started_ns)
+        heard_ns = np.maximum(np.maximum(last_ns, self._heard_ns), self._ready_ns)
         late = np.flatnonzero((limit_ns != rhythm.FOREVER) & (now_ns - heard_ns > limit_ns))
         changed = []
         for slot in late.tolist():

@@ -46,7 +46,7 @@ QUANTITIES = _table(
     Quantity("apparent_power", "VA", _G, "9.7.0", rests_at_zero=True),
     Quantity("voltage", "V", _G, "12.7.0", rests_at_zero=True),
     Quantity("current", "A", _G, "11.7.0", rests_at_zero=True),
-    Quantity("power_factor", "1", _G, "13.7.0", rests_at_zero=True),
+    Quantity("power_factor", "1", _S, "13.7.0"),
     Quantity("frequency", "Hz", _G, "14.7.0"),
     Quantity("gas_volume", "m3", _R),
     Quantity("water_volume", "m3", _R),

@@ -186,10 +186,11 @@ def beats(count, first=0, device="a"):
 
 def test_a_device_is_silent_after_five_of_its_own_gaps():
     """By the clock; its return ends the silence; one alarm for all that it measures."""
-    clock, heard = Clock(EPOCH + 30 * MINUTE), Announced()
+    clock, heard = Clock(EPOCH + 28 * MINUTE), Announced()  # a start, and its minute of grace
     both = [(s, t, v) for _, t, v in beats(30) for s in SERIES[:2]]
     with memory_store() as store, live(store, clock, heard) as running:
-        running.offer(append(store, both, EPOCH + 30 * MINUTE, NAMES))
+        clock.at_ns = EPOCH + 30 * MINUTE
+        running.offer(append(store, both, clock.at_ns, NAMES))
         store.settled()
         clock.at_ns = EPOCH + 34 * MINUTE  # the last was at 29, heard at 30
         running.offer(append(store, beats(30, device="b"), clock.at_ns))
@@ -228,7 +229,7 @@ def test_readings_that_were_only_delayed_disprove_a_silence():
 
 
 def test_a_pause_of_emscher_is_no_silence_of_the_devices():
-    """After a night without Emscher each device has its usual time again from the start on."""
+    """After a night without Emscher each device has a minute and its usual time again."""
     clock, heard = Clock(EPOCH + 30 * MINUTE), Announced()
     with memory_store() as store:
         with live(store, clock) as running:
@@ -240,7 +241,7 @@ def test_a_pause_of_emscher_is_no_silence_of_the_devices():
             running.offer(append(store, [(sensor("b"), clock.at_ns, 20.0)], clock.at_ns))
             heard.wait_for(lambda: heard.changed)  # of b it is known now for how long
             assert [(a.device, a.end_ns) for a in heard.changed] == [("b", clock.at_ns)]
-            clock.at_ns += 2 * MINUTE
+            clock.at_ns += 3 * MINUTE
             heard.wait_for(lambda: len(heard.changed) == 2)
             assert [(a.device, a.end_ns) for a in heard.changed[1:]] == [("a", None)]
 
@@ -295,7 +296,7 @@ def test_what_does_not_speak_is_learnt_after_a_start():
         with live(store, clock) as running:
             running.offer(append(store, beats(30), clock.at_ns))
         with live(store, clock, heard):
-            clock.at_ns += 6 * MINUTE
+            clock.at_ns += 7 * MINUTE
             heard.wait_for(lambda: heard.changed)
         assert [a.device for a in store.anomalies(open_only=True)] == ["a"]
 
