@@ -191,9 +191,6 @@ class Source(Protocol):
     ) -> NDArray[np.int64]:
         """Return for each series the time of its newest reading before time_ns[k], or that."""
 
-    def times(self, series: Sequence[int]) -> NDArray[np.int64]:
-        """Return the distinct sampling times of these series together, rising."""
-
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""
 

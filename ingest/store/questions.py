@@ -155,16 +155,6 @@ class Questions:
         newest[found["place"]] = found["newest"]
         return newest
 
-    def times(self, series: Sequence[int]) -> NDArray[np.int64]:
-        """Return the distinct sampling times of these series together, rising."""
-        with self._asking() as cursor:
-            found = cursor.execute(
-                "SELECT DISTINCT time_ns FROM readings WHERE series IN (SELECT unnest(?))"
-                " ORDER BY time_ns",
-                [[int(number) for number in series]],
-            ).fetchnumpy()
-        return np.asarray(found["time_ns"], dtype=np.int64)
-
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""
         where = "WHERE series = ? ORDER BY time_ns, replaced_by, rowid"

@@ -69,10 +69,6 @@ class Model:
         newest = {row.series: row for _, row in sorted(self.rows.items())}
         return [newest[number] for number in sorted(newest)]
 
-    def times(self, series: Sequence[int]) -> list[int]:
-        """Return the distinct times of these series."""
-        return sorted({at for number, at in self.rows if number in series})
-
     def overwritten(self, series: int) -> list[Row]:
         """Return the history of a series, by time and then as it came."""
         found = [row for row in self.history if row.series == series]

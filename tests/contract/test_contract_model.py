@@ -130,7 +130,6 @@ def _ask(store, model, span, picked, limit):
         assert lying(store.since(after, after + 1)) == plain(model.since(after, after + 1))
         only = [row for row in model.since(after, model.commits) if row.series == 1]
         assert lying(store.since(after, series=1)) == plain(only)
-    assert store.times(picked).tolist() == model.times(picked)
     asked = np.array(picked, dtype=np.int32)
     starts, ends = np.full(len(asked), start_ns), np.full(len(asked), end_ns)
     assert lying(store.within(asked, starts, ends)) == plain(found)

@@ -39,6 +39,7 @@ def test_nothing_is_acknowledged_before_it_is_safe(port, proxied, listening):
     """The connection breaks while the store holds: the broker sends the message again."""
     ledger, proxy = Ledger(), proxied(port)
     listening(proxy.port, ledger, publish_at=port)
+    _settle(proxy)
     ledger.open.clear()
     ledger.entered.clear()
     with publisher(port) as publish:
@@ -67,6 +68,7 @@ def test_an_acknowledgement_goes_only_to_the_connection_that_its_message_came_by
     ledger, proxy = Ledger(), proxied(mosquitto().port)
     port = proxy._broker_port
     listening(proxy.port, ledger, publish_at=port)
+    _settle(proxy)
     ledger.open.clear()
     ledger.entered.clear()
     with publisher(port) as publish:
@@ -95,9 +97,13 @@ def test_many_are_acknowledged_in_the_order_in_which_they_came(port, proxied, li
     with publisher(port) as publish:
         for k in range(200):
             publish("a/b", b"%d" % k)
-    until("all are acknowledged", lambda: len(proxy.seen(PUBACK)) == len(_numbers(proxy)))
+    _settle(proxy)
     assert proxy.seen(PUBACK) == _numbers(proxy)
     assert _of(ledger, "a/b") == [b"%d" % k for k in range(200)]
+
+
+def _settle(proxy):
+    until("all is acknowledged", lambda: len(proxy.seen(PUBACK)) == len(_numbers(proxy)))
 
 
 def _numbers(proxy):
@@ -111,7 +117,7 @@ def test_qos_0_is_taken_as_it_comes_and_never_acknowledged(port, proxied, listen
         publish("a/b", b"zero", qos=0)
         publish("a/b", b"one", qos=1)
     until("both are here", lambda: len(_of(ledger, "a/b")) == 2)
-    until("one is acknowledged", lambda: len(proxy.seen(PUBACK)) == len(_numbers(proxy)))
+    _settle(proxy)
     assert proxy.seen(PUBACK) == _numbers(proxy)
 
 

@@ -188,7 +188,8 @@ def test_garbage_that_is_sent_again_lies_in_quarantine_once(store, intake):
 def test_messages_of_state_alone_are_counted_and_keep_the_newest_of_each_fact(tmp_path):
     store = open_store("embedded", tmp_path)
     intake = Intake(store, Decoder())
-    intake.accept([_sensor(b"Online", topic="tele/plug/LWT"), _sensor(b"7", topic="tele/plug/INFO1")])
+    intake.accept([_sensor(b"Online", topic="tele/plug/LWT")])
+    intake.accept([_sensor(b"7", topic="tele/plug/INFO1")])
     one = _sensor(b"Offline", topic="tele/plug/LWT", at=NOW + 9)
     intake.accept([one, _again(one)])
     assert store.counts() == Counts(stored=3, duplicate=1)
