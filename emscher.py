@@ -290,10 +290,12 @@ def _brokers(
     if settings.broker:
         addresses = [broker_address(url) for url in settings.broker]
         return None, {f"{one.host}:{one.port}": one for one in addresses}
-    from gateway.broker import EmbeddedBroker
+    from gateway.mqtt import client_id
+    from gateway.service import embedded_broker
 
-    embedded = EmbeddedBroker(settings.data / "broker", *host_port(settings.mqtt))
-    embedded.start()
+    session = client_id(settings.data)
+    at = host_port(settings.mqtt)
+    embedded = embedded_broker(settings.data / "broker", *at, session, settings.topics)
     stack.callback(embedded.stop)
     return embedded, {"embedded": embedded.address}
 

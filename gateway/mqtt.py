@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.address import Address
+from gateway.errors import BrokerError
 from gateway.inbox import Arrival, Inbox
 from ingest.reading import Envelope
 
@@ -214,3 +215,35 @@ def client_id(folder: Path) -> str:
         known = f"emscher-{secrets.token_hex(6)}"
         path.write_text(f"{known}\n", encoding="ascii")
     return known
+
+
+def open_session(
+    address: Address, client_id: str, topics: Sequence[str], patience_s: float = 10.0
+) -> None:
+    """Make a persistent session with these subscriptions at a broker, and leave it there.
+
+    From then on the broker keeps what is published for it. Raises BrokerError when the broker
+    does not answer in time.
+    """
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+
+    def subscribe(
+        client: paho.Client,
+        userdata: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        client.subscribe([(topic, 1) for topic in topics])
+
+    client.on_connect = subscribe
+    client.connect(address.host, address.port)
+    client.loop_start()
+    try:
+        if not subscribed.wait(patience_s):
+            raise BrokerError(f"{address.shown} does not answer to a subscription")
+    finally:
+        client.disconnect()
+        client.loop_stop()

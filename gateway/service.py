@@ -1,10 +1,12 @@
 """The gateway as a whole: all brokers, one inbox, one pump, and how they end together."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from gateway.address import Address
+from gateway.broker import EmbeddedBroker
 from gateway.inbox import Inbox
-from gateway.mqtt import Health, MqttSource
+from gateway.mqtt import Health, MqttSource, open_session
 from gateway.pump import Intake, Pump
 
 
@@ -56,3 +58,26 @@ class Gateway:
     def waiting(self) -> int:
         """Return how many messages have arrived and are not yet durable."""
         return len(self._inbox)
+
+
+def embedded_broker(
+    folder: Path, host: str, port: int, client_id: str, topics: Sequence[str]
+) -> EmbeddedBroker:
+    """Return the embedded broker, started, with our session in it before anyone can publish.
+
+    A broker keeps nothing for a session that it does not know. So at the first start over a folder
+    it runs for a moment where nobody else finds it, and the session is made there.
+    Raises BrokerError.
+    """
+    made = folder / "session-made"
+    if not made.exists():
+        hidden = EmbeddedBroker(folder, "127.0.0.1", 0)
+        hidden.start()
+        try:
+            open_session(hidden.address, client_id, topics)
+        finally:
+            hidden.stop()
+        made.touch()
+    broker = EmbeddedBroker(folder, host, port)
+    broker.start()
+    return broker

@@ -51,7 +51,7 @@ class Emscher:
     def start(self) -> "Emscher":
         """Start the process and wait until it answers."""
         self.launch()
-        eventually("emscher answers", self._answers)
+        eventually("emscher answers", self.answers)
         return self
 
     def launch(self) -> None:
@@ -117,7 +117,8 @@ class Emscher:
         client.disconnect()
         client.loop_stop()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether it answers over HTTP; fail when it has ended."""
         assert self.process is not None
         code = self.process.poll()
         assert code is None, f"emscher ended with {code}:\n{self.log.read_text()}"

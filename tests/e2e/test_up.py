@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -301,3 +302,21 @@ def test_the_doctor_and_the_query_command(emscher: Emscher, tmp_path: Path) -> N
     held = run("doctor", "--data", str(emscher.data))
     assert held.returncode == 1
     assert "another Emscher uses this folder" in " ".join(held.stdout.split())
+
+
+def test_what_is_published_before_emscher_listens_is_kept(tmp_path: Path) -> None:
+    """At the very first start: as soon as the port takes a connection, nothing is lost."""
+    emscher = Emscher(tmp_path / "data")
+    emscher.launch()
+    try:
+
+        def port_is_open() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", emscher.mqtt)) == 0
+
+        eventually("the broker takes connections", port_is_open)
+        emscher.publish([uplink(DEVICE, elsys_temperature(21.5), rfc3339(NOW_NS))])
+        eventually("emscher answers", emscher.answers)
+        eventually("it is there", lambda: emscher.items("/v1/latest"))
+    finally:
+        emscher.close()
