@@ -4,6 +4,7 @@ Cursors share the database and see what was committed when they began; any threa
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,7 +25,7 @@ from ingest.store.schema import text
 _READING = "series, time_ns, value, received_ns, quality"
 
 
-class Questions:
+class Questions(ABC):
     """What the store answers (store/port.py, Source)."""
 
     def __init__(self, file: File) -> None:
@@ -37,9 +38,9 @@ class Questions:
         self._counts = Counts()
         self._commit = 0
 
+    @abstractmethod
     def _mend(self) -> None:
-        """Open the file again if DuckDB has given it up."""
-        raise NotImplementedError
+        """Open the file again if DuckDB has given it up: the writing half knows how."""
 
     @contextmanager
     def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
