@@ -214,7 +214,7 @@ async def _run(settings: Settings) -> None:
             live=live,
             feed=feed,
             sources=gateway.health,
-            store_fault=gateway.store_fault,
+            store_fault=lambda: gateway.store_fault() or (embedded.fault() if embedded else None),
             waiting=gateway.waiting,
             now_ns=time.time_ns,
             started_ns=started_ns,

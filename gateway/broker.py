@@ -23,6 +23,8 @@ from gateway.errors import BrokerError
 log = structlog.get_logger("emscher.gateway")
 
 _START_S = 15.0
+_ROOM_BYTES = 16 * 2**20
+_GAVE_UP = b"critical write error"
 _LOG_LINES = 5
 # A kill -9 of the last run may have left its broker a moment to go.
 _PORT_PATIENCE_S = 2.0
@@ -55,6 +57,7 @@ class EmbeddedBroker:
         self.address = _address(host, port)
         self._process: subprocess.Popen[bytes] | None = None
         self._log = folder / "nats.log"
+        self._log_read, self._gave_up = 0, False  # how far the log was looked through, and whether
         self._complaints = folder / "nats.err"  # what it says before it has a log, of its settings
 
     def start(self) -> None:
@@ -65,6 +68,8 @@ class EmbeddedBroker:
         """
         self._await_free_port()
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._log_read = self._log.stat().st_size if self._log.exists() else 0
+        self._gave_up = False
         config = self._folder / "nats.conf"
         config.write_text(json.dumps(self._config(), indent=2), encoding="utf-8")
         # By its path: the folder where Emscher is started may hold a gateway/ of its own.
@@ -84,6 +89,24 @@ class EmbeddedBroker:
                 self.stop()
                 raise BrokerError(f"the embedded broker did not start: {self.last_words()}")
             self._sleep(0.02)
+
+    def fault(self) -> str | None:
+        """Return why the server can't keep messages any more, in a sentence; None: it can.
+
+        A stream that could not be written once (a full disk) refuses every message until the
+        server starts again, room or no room. It acknowledges none of them, so none is lost.
+        """
+        with contextlib.suppress(FileNotFoundError), self._log.open("rb") as log_file:
+            log_file.seek(self._log_read if self._log_read <= self._log.stat().st_size else 0)
+            self._gave_up = self._gave_up or _GAVE_UP in log_file.read().lower()
+            self._log_read = log_file.tell()
+        if not self._gave_up:
+            return None
+        return "the embedded broker can't write to its disk; with room there it starts again"
+
+    def has_room(self) -> bool:
+        """Return whether there is room for the server to write."""
+        return shutil.disk_usage(self._folder).free >= _ROOM_BYTES
 
     def alive(self) -> bool:
         """Return whether the server runs."""
@@ -174,13 +197,18 @@ def program() -> str:
 
 
 async def mind(broker: EmbeddedBroker, stop: asyncio.Event, every_s: float = 1.0) -> None:
-    """Start the broker again if it ends before `stop` is set."""
+    """Start the broker again when it has ended or given up its disk, until `stop` is set."""
     while not stop.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), every_s)
-        if not stop.is_set() and not broker.alive():
-            log.error("the embedded broker has ended; starting it again", why=broker.last_words())
+        if stop.is_set():
+            return
+        ended = not broker.alive()
+        if ended or (broker.fault() and broker.has_room()):
+            why = broker.last_words() if ended else "it could not write to its disk"
+            log.error("starting the embedded broker again", why=why)
             try:
+                await asyncio.to_thread(broker.stop)
                 await asyncio.to_thread(broker.start)
             except BrokerError as error:
                 log.error(str(error))

@@ -2,14 +2,19 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 from gateway_brokers import Ledger, free_port, publisher, until
+from paho.mqtt.enums import CallbackAPIVersion
 
 from gateway import broker as room
 from gateway.broker import EmbeddedBroker, mind, program
@@ -194,3 +199,48 @@ def test_only_this_machine_reaches_it_unless_told_otherwise(tmp_path):
         broker = EmbeddedBroker(tmp_path, host, free_port())
         assert broker.address.host == here
         assert broker._config()["listen"] == "127.0.0.1:-1"
+
+
+async def test_a_server_that_could_not_write_starts_again_when_there_is_room(
+    nats, stack, monkeypatch
+):
+    """What a full disk leaves behind: a stream that refuses everything, until a new start."""
+    assert nats._process is not None
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", nats.address.port)
+    client.loop_start()
+    stack.callback(client.loop_stop)
+    stack.callback(client.disconnect)
+    assert nats.fault() is None
+    stack.enter_context(_listening_session(nats.address.port, "tele/#"))
+    # No file may grow beyond this: to the server that is a disk without room (but for its log).
+    resource.prlimit(nats._process.pid, resource.RLIMIT_FSIZE, (2**16, 2**16))
+    sent = [client.publish("tele/plug/SENSOR", b"x" * 4096, qos=1) for _ in range(40)][-1]
+    until("it says why it keeps nothing", nats.fault)
+    assert "can't write to its disk" in nats.fault()
+    assert not sent.is_published()
+    monkeypatch.setattr(room, "_ROOM_BYTES", 2**62)
+    stop = asyncio.Event()
+    minding = asyncio.create_task(mind(nats, stop, every_s=0.01))
+    await asyncio.sleep(0.1)
+    assert nats.fault() is not None, "there is no room yet"
+    monkeypatch.setattr(room, "_ROOM_BYTES", 0)
+    await asyncio.to_thread(until, "it was started again", lambda: nats.fault() is None)
+    await asyncio.to_thread(until, "the message is kept now", sent.is_published)
+    stop.set()
+    await minding
+
+
+@contextmanager
+def _listening_session(port, topic):
+    """Hold a session that the broker must keep messages for."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="listening", clean_session=False)
+    subscribed = threading.Event()
+    client.on_connect = lambda *_: client.subscribe(topic, 1)
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    assert subscribed.wait(20)
+    yield
+    client.disconnect()
+    client.loop_stop()
