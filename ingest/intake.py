@@ -20,7 +20,8 @@ import structlog
 from ingest.decode import Decoder
 from ingest.device import Device
 from ingest.errors import PayloadError
-from ingest.reading import Envelope, Message, Rows, Series
+from ingest.memory import Fact
+from ingest.reading import Envelope, Measurement, Message, Rows, Series
 from ingest.store.port import Commit, Counts, Outcome, Refusal, Store
 
 log = structlog.get_logger("emscher.ingest")
@@ -58,6 +59,7 @@ class _Columns:
         self.refusals: list[Refusal] = []
         self.devices: dict[str, Device] = {}
         self.keys: dict[bytes, None] = {}
+        self.facts: list[Fact] = []
 
     def commit(self) -> Commit:
         rows = Rows.of(self.series, self.time_ns, self.value, self.received_ns, self.quality)
@@ -69,6 +71,7 @@ class _Columns:
             self.refusals,
             list(self.devices.values()),
             list(self.keys),
+            self.facts,
         )
 
 
@@ -89,14 +92,15 @@ class Intake:
         envelopes again later.
         """
         columns = _Columns()
-        for envelope in envelopes:
-            try:
-                message = self._decoder.decode(envelope)
-            except PayloadError as error:
-                self._refuse(columns, envelope, error)
+        for envelope, found in zip(envelopes, self._decoder.decode_all(envelopes), strict=True):
+            if isinstance(found, PayloadError):
+                self._refuse(columns, envelope, found)
             else:
-                self._add(columns, envelope, message)
-        return self._commit(columns)
+                self._add(columns, envelope, found)
+        columns.facts = self._decoder.memory.unsaved()
+        committed = self._commit(columns)
+        self._decoder.memory.saved(columns.facts)
+        return committed
 
     def refuse(self, envelope: Envelope, error: PayloadError) -> Committed:
         """Put one envelope into quarantine without looking into it."""
@@ -128,12 +132,13 @@ class Intake:
 
     def _add(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
         received_ns = envelope.received_ns
-        sampled_ns = received_ns if message.time_ns is None else message.time_ns
+        parts = (message, *message.others)
         # From the receipt on: where a time was too far ahead the receipt's took its place, and
         # when the message comes again later, its own time may have become a possible one.
-        timeless = not message.measurements or any(
-            (sampled_ns if measured.time_ns is None else measured.time_ns) >= received_ns
-            for measured in message.measurements
+        timeless = not any(part.measurements for part in parts) or any(
+            _time_ns(part, measured, received_ns) >= received_ns
+            for part in parts
+            for measured in part.measurements
         )
         if timeless:
             named = message.key is not None
@@ -143,15 +148,17 @@ class Intake:
             if self._repeats(columns, key, named or _sent_before(envelope)):
                 return
         number = self._store.number
-        for quantity, value, channel, time_ns, quality in message.measurements:
-            columns.series.append(number(Series(message.device, quantity, channel)))
-            columns.time_ns.append(sampled_ns if time_ns is None else time_ns)
-            columns.value.append(value)
-            columns.received_ns.append(received_ns)
-            columns.quality.append(quality)
-            columns.message.append(columns.messages)
+        for part in parts:
+            sampled_ns = received_ns if part.time_ns is None else part.time_ns
+            for quantity, value, channel, time_ns, quality in part.measurements:
+                columns.series.append(number(Series(part.device, quantity, channel)))
+                columns.time_ns.append(sampled_ns if time_ns is None else time_ns)
+                columns.value.append(value)
+                columns.received_ns.append(received_ns)
+                columns.quality.append(quality)
+                columns.message.append(columns.messages)
+            self._meet(columns, envelope, part)
         columns.messages += 1
-        self._meet(columns, envelope, message)
 
     def _repeats(self, columns: _Columns, key: bytes, tells: bool) -> bool:
         """Return whether this message was here before, as far as its key tells; remember the key.
@@ -188,6 +195,13 @@ def _key(*parts: str | bytes) -> bytes:
         raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         made.update(len(raw).to_bytes(8, "big") + raw)
     return made.digest()
+
+
+def _time_ns(message: Message, measured: Measurement, received_ns: int) -> int:
+    """Return when something was sampled: its own time, else the message's, else the receipt's."""
+    if measured.time_ns is not None:
+        return measured.time_ns
+    return received_ns if message.time_ns is None else message.time_ns
 
 
 def _sent_before(envelope: Envelope) -> bool:

@@ -72,6 +72,7 @@ class Message:
     state        what the device or its network said about itself, kept as the newest by name
     key          what makes this message one message (a deduplication id); None: nothing does
     model        device profile or firmware name, where known
+    others       what the same envelope says of further devices; their keys do not count
     """
 
     device: str
@@ -82,6 +83,7 @@ class Message:
     name: str = ""
     model: str = ""
     format: str = ""
+    others: tuple["Message", ...] = ()
 
 
 class Series(NamedTuple):

@@ -4,12 +4,7 @@ Source: ChirpStack v4 documentation, "Integrations: event types", and its protob
 integration/integration.proto, of which the JSON is the canonical mapping: a field of value zero
 may be absent (fCnt, fPort, dr, snr, margin, batteryLevel).
 
-An uplink's payload is decoded by, in this order:
-1. the codec that the operator set for the DevEUI or for the device profile,
-2. the network's own decoder, when the event carries its result in `object`,
-3. a codec that recognises the profile's or the device's name, a tag, or the DevEUI.
-An uplink without a payload (a heartbeat) needs none. `rssi` and `snr` are those of the gateway
-that heard best, by SNR and then by RSSI, as ChirpStack itself ranks them.
+How an uplink's payload is decoded says `ingest.uplink`; the network's own result is `object`.
 The other events bring state and no measurements, but `status` brings the battery and the margin.
 """
 
@@ -20,19 +15,16 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from ingest.clock import rfc3339_ns
-from ingest.codecs import CODECS, CODECS_BY_NAME, Codec
 from ingest.errors import PayloadError
 from ingest.formats.setup import Setup
-from ingest.meaning import measurements
 from ingest.reading import Envelope, Json, Measurement, Message
+from ingest.uplink import Pending, Uplink, best, message
 
 NAME = "chirpstack_v4"
+BY_TOPIC = True
 
 _EVENTS = frozenset(("up", "join", "status", "ack", "txack", "log", "location", "integration"))
 _HEX16 = re.compile(r"[0-9a-f]{16}")
-_WORD = re.compile(r"[^\W_]+")
-_NAMES_CHARS_MAX = 512
-_RADIO = frozenset(("rssi", "snr"))
 
 
 _Decibel = Annotated[int, msgspec.Meta(ge=-32768, le=32767)]
@@ -93,13 +85,13 @@ _OBJECT = msgspec.json.Decoder()
 _E = TypeVar("_E", bound=_Event)
 
 
-def claims(topic: str, payload: bytes) -> bool:
+def claims(topic: str, payload: bytes, setup: Setup) -> bool:
     """Say yes to every event topic, whatever the payload."""
-    del payload
+    del payload, setup
     return _place(topic) is not None
 
 
-def read(envelope: Envelope, setup: Setup) -> Message:
+def read(envelope: Envelope, setup: Setup) -> Message | Pending:
     """Return the message of an event.
 
     Errors  PayloadError when the JSON is not that of the event, when the DevEUI is not sixteen
@@ -114,71 +106,43 @@ def read(envelope: Envelope, setup: Setup) -> Message:
         )
     eui, name = place
     if name == "up":
-        return _read_up(envelope.payload, eui, setup)
+        return _read_up(envelope, eui, setup)
     if name == "status":
         return _read_status(_decoded(_STATUS, envelope.payload), eui)
     return _read_told(_decoded(_TOLD, envelope.payload), eui, name)
 
 
-def _read_up(payload: bytes, topic_eui: str, setup: Setup) -> Message:
-    event = _decoded(_UP, payload)
+def _read_up(envelope: Envelope, topic_eui: str, setup: Setup) -> Message | Pending:
+    event = _decoded(_UP, envelope.payload)
     info = event.device_info
-    device = _device(info.dev_eui, topic_eui)
-    time_ns = None if event.time is None else rfc3339_ns(event.time)
-    found = _measured(event, info, device, setup)
-    for place, one in enumerate(found):
-        if one.time_ns is not None:  # from a codec, it is minus the age
-            own_ns = None if time_ns is None else time_ns + one.time_ns
-            found[place] = one._replace(time_ns=own_ns)
-    if event.rx_info:
-        best = _best(event.rx_info)
-        if best.rssi is not None:
-            found.append(Measurement("rssi", float(best.rssi)))
-            found.append(Measurement("snr", best.snr))
-    return Message(
-        device,
-        time_ns,
-        found,
-        {},
-        event.deduplication_id,
-        info.device_name,
-        info.device_profile_name,
-        NAME,
+    rssi, snr = best((one.rssi, one.snr) for one in event.rx_info or ())
+    return message(
+        Uplink(
+            NAME,
+            _device(info.dev_eui, topic_eui),
+            event.data,
+            event.f_port,
+            envelope.received_ns,
+            None if event.time is None else rfc3339_ns(event.time),
+            event.time or "",
+            info.device_name,
+            info.device_profile_name,
+            " ".join(info.tags.values()) if info.tags else "",
+            _object(event.object),
+            rssi,
+            snr,
+            event.deduplication_id,
+        ),
+        setup,
     )
 
 
-def _measured(event: _Up, info: _DeviceInfo, device: str, setup: Setup) -> list[Measurement]:
-    if setup.codecs:
-        chosen = setup.codecs.get(device) or setup.codecs.get(info.device_profile_name)
-        if chosen is not None:
-            return CODECS_BY_NAME[chosen].decode(event.data, event.f_port)
-    if event.object:
-        tree = _OBJECT.decode(event.object)
-        if tree:
-            return _from_object(tree)
-    if not event.data:
-        return []
-    tags = " ".join(info.tags.values()) if info.tags else ""
-    names = f"{info.device_profile_name} {info.device_name} {tags}"
-    codec = _recognised(names[:_NAMES_CHARS_MAX], device)
-    if codec is None:
-        raise PayloadError(
-            "payload codec",
-            f"a codec for the profile {info.device_profile_name!r}; set one of "
-            f"{' '.join(CODECS_BY_NAME)} for it, or a decoder in ChirpStack's device profile",
-            f"no codec, and no decoded object in the event of {device}",
-        )
-    return codec.decode(event.data, event.f_port)
-
-
-def _from_object(tree: object) -> list[Measurement]:
-    """Return the network's decoded fields; what the device says of its radio is of the device."""
-    if not isinstance(tree, dict):
+def _object(raw: msgspec.Raw) -> dict[str, Json] | None:
+    """Return the network's decoded fields."""
+    tree = _OBJECT.decode(raw) if raw else None
+    if tree is not None and not isinstance(tree, dict):
         raise PayloadError("ChirpStack object", "a JSON object", type(tree).__name__)
-    return [
-        one._replace(channel=one.channel or "device") if one.quantity in _RADIO else one
-        for one in measurements(tree)
-    ]
+    return tree
 
 
 def _read_status(event: _Status, topic_eui: str) -> Message:
@@ -235,12 +199,6 @@ def _decoded(decoder: msgspec.json.Decoder[_E], payload: bytes) -> _E:
         ) from error
 
 
-def _best(heard: list[_Heard]) -> _Heard:
-    if len(heard) == 1:
-        return heard[0]
-    return max(heard, key=lambda one: (one.rssi is not None, one.snr, one.rssi or 0))
-
-
 @lru_cache(maxsize=65_536)
 def _place(topic: str) -> tuple[str, str] | None:
     """Return the DevEUI as the topic spells it, and the event's name; None for another topic."""
@@ -258,9 +216,3 @@ def _device(dev_eui: str, topic_eui: str) -> str:
     if topic_eui.lower() != device:
         raise PayloadError("DevEUI", f"{topic_eui}, as in the topic", dev_eui)
     return device
-
-
-@lru_cache(maxsize=16_384)
-def _recognised(names: str, device: str) -> Codec | None:
-    words = frozenset(_WORD.findall(names.lower()))
-    return next((codec for codec in CODECS if codec.matches(words, device)), None)

@@ -1,21 +1,48 @@
-"""What a format is told by the operator: nothing of it can be seen in a message."""
+"""What a format is told: by the operator, by earlier messages, and by whoever wants it explained.
 
+Nothing of it can be seen in the message itself.
+"""
+
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from types import MappingProxyType
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
+
+from ingest.memory import Memory
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NO_CODECS: Mapping[str, str] = MappingProxyType({})
+NO_KEYS: Mapping[str, bytes] = MappingProxyType({})
+_APART = re.compile(r"[\W_]+")
 
 
-class Setup(NamedTuple):
-    """The operator's facts.
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a format needs to know beside the message.
 
-    zone    where the clocks hang that send wall-clock time without an offset
-    codecs  name of a device profile, or a DevEUI in lower case -> name of a payload codec
+    zone     where the clocks hang that send wall-clock time without an offset
+    codecs   name of a device profile, or a DevEUI in lower case -> name of a payload codec
+    scripts  names of the JavaScript codecs that the operator added, as `slug` spells them
+    keys     LoRaWAN session keys by name ("26011bda": the DevAddr, "26011bda/app" …)
+    memory   what earlier messages announced
+    notes    where to put the steps of an explanation; None: nobody asked
     """
 
     zone: tzinfo = BERLIN
-    codecs: Mapping[str, str] = NO_CODECS
+    codecs: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, bytes] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    notes: list[str] | None = None
+
+    def note(self, step: str) -> None:
+        """Tell a step of reading to the person who asked for an explanation, if there is one."""
+        if self.notes is not None:
+            self.notes.append(step)
+
+
+def slug(name: str) -> str:
+    """Return a name as codecs are compared: "ACME Sensor_2" is "acme-sensor-2"."""
+    return _APART.sub("-", name.lower()).strip("-")

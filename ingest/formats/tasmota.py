@@ -34,6 +34,7 @@ from ingest.reading import Envelope, Json, Measurement, Message
 from ingest.unit import SAME, Scale, scaled
 
 NAME = "tasmota"
+BY_TOPIC = True
 
 _SUBJECT = re.compile(
     r"SENSOR|STATE|LWT|RESULT|MARGINS|UPTIME|HASS_STATE|WAKEUP|EVENT|BATTERY"
@@ -80,9 +81,9 @@ class _Found(NamedTuple):
     value: float | None
 
 
-def claims(topic: str, payload: bytes) -> bool:
+def claims(topic: str, payload: bytes, setup: Setup) -> bool:
     """Say yes by the topic alone."""
-    del payload
+    del payload, setup
     return _device(topic) is not None
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ingest.derived import Derived
 from ingest.device import Device
+from ingest.memory import Fact
 from ingest.reading import Rows, Series
 from ingest.store.file import File
 from ingest.store.judgement import Judgement, Stored, judged, near
@@ -135,6 +136,7 @@ class EmbeddedStore(Questions):
                 self._put_series(names)
                 self._put_rows(commit.rows, found, number)
                 self._put_devices(commit.devices)
+                self._put_facts(commit.facts, number)
                 refused_bytes = self._put_refusals(commit)
                 forgotten = self._put_keys(keys, number)
                 self._put_counts(number, counts)
@@ -228,6 +230,21 @@ class EmbeddedStore(Questions):
                 for state in [dict(d.state)]
             ]
             self._put(con, "devices", rows)
+
+    def _put_facts(self, facts: list[Fact], number: int) -> None:
+        newest = {(text(one.format), text(one.name)): one.value for one in facts}
+        if newest:
+            formats, names = zip(*newest, strict=True)
+            self._write.execute(
+                "DELETE FROM facts WHERE (format, name) IN (SELECT unnest(?), unnest(?))",
+                [list(formats), list(names)],
+            )
+            rows = [
+                (*place, json.dumps(value), number)
+                for place, value in newest.items()
+                if value is not None
+            ]
+            self._put(self._write, "facts", rows)
 
     def _put_refusals(self, commit: Commit) -> int:
         """Write refusals, drop the oldest beyond the bound, and return the bytes that lie there."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ingest.derived import Anomaly, Derived, Windows
 from ingest.device import Device
+from ingest.memory import Fact
 from ingest.reading import Envelope, Rows, Series
 
 
@@ -92,6 +93,7 @@ class Commit:
     refusals       messages for quarantine
     devices        devices that are new or have changed
     keys           identities of messages whose readings do not tell them apart
+    facts          what messages announced; one whose value is None is forgotten
     """
 
     rows: Rows
@@ -101,6 +103,7 @@ class Commit:
     refusals: list[Refusal] = field(default_factory=list)
     devices: list[Device] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,9 @@ class Source(Protocol):
 
     def device(self, name: str) -> Device | None:
         """Return a device by its id; None: never heard of."""
+
+    def facts(self) -> list[Fact]:
+        """Return what messages announced, in the order in which it was learned."""
 
     def series(self, device: str | None = None) -> list[SeriesSpan]:
         """Return every series that has readings (of a device), by number."""

@@ -3,6 +3,7 @@
 Cursors share the database and see what was committed when they began; any thread may ask.
 """
 
+import json
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from ingest.derived import Anomaly, Windows
 from ingest.device import Device
+from ingest.memory import Fact
 from ingest.reading import Rows, Series
 from ingest.store.file import File
 from ingest.store.latest import NEVER_NS, Latest
@@ -78,6 +80,11 @@ class Questions(ABC):
             for device in list(self._devices.values())
         ]
         return sorted(found, key=lambda device: device.id)
+
+    def facts(self) -> list[Fact]:
+        """Return what messages announced, in the order in which it was learned."""
+        found = self._all("SELECT format, name, value FROM facts ORDER BY commit_id, rowid")
+        return [Fact(format_name, name, json.loads(value)) for format_name, name, value in found]
 
     def name_of(self, number: int) -> Series:
         """Return the series of a number that this store has given."""

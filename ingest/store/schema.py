@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS anomalies (
     channel VARCHAR NOT NULL, kind VARCHAR NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT,
     score DOUBLE NOT NULL, value DOUBLE, expected DOUBLE, detector VARCHAR NOT NULL,
     text VARCHAR NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (
+    format VARCHAR NOT NULL, name VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    commit_id BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS derived (through BIGINT NOT NULL);
 """
 

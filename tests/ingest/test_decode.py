@@ -28,11 +28,12 @@ class _Fixed:
     """A format that returns, or raises, what it is given."""
 
     NAME = "fixed"
+    BY_TOPIC = False
 
     def __init__(self, outcome):
         self.outcome = outcome
 
-    def claims(self, topic, payload):
+    def claims(self, topic, payload, setup):
         return True
 
     def read(self, envelope, setup):
@@ -56,7 +57,8 @@ def test_an_unknown_topic_is_refused_with_the_formats_known():
     with pytest.raises(PayloadError) as caught:
         Decoder().decode(Envelope("test", "home/door", b"open", NOW))
     assert str(caught.value) == (
-        "format: expected a topic of a known format (chirpstack_v4, tasmota), found home/door"
+        "format: expected a topic or a content that Emscher knows (docs/formats.md lists them),"
+        " found 4 bytes on home/door"
     )
 
 

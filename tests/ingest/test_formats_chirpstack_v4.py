@@ -9,6 +9,7 @@ from ingest.clock import rfc3339_ns
 from ingest.decode import Decoder
 from ingest.errors import PayloadError
 from ingest.formats import chirpstack_v4
+from ingest.formats.setup import Setup
 from ingest.reading import Envelope, Measurement, Message, Quality
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -116,7 +117,7 @@ def test_the_example_uplink_has_no_codec_and_says_what_to_do():
     with pytest.raises(PayloadError) as caught:
         _decode(_envelope(EVENTS["up"]))
     assert caught.value.rule == "payload codec"
-    assert "set one of cayenne elsys for it" in str(caught.value)
+    assert "set one for it (emscher codec list shows" in str(caught.value)
 
 
 def test_zeros_that_are_left_out_and_an_uplink_without_payload():
@@ -204,7 +205,7 @@ def test_a_topic_may_have_a_prefix_and_capitals():
     ["", "application/7/device/x/event", "application/7/device/x/command/down", "tele/x/SENSOR"],
 )
 def test_other_topics_are_not_claimed(topic):
-    assert not chirpstack_v4.claims(topic, b"{}")
+    assert not chirpstack_v4.claims(topic, b"{}", Setup())
 
 
 @pytest.mark.parametrize(

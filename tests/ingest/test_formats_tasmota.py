@@ -7,6 +7,7 @@ from ingest.clock import rfc3339_ns
 from ingest.decode import Decoder
 from ingest.errors import PayloadError
 from ingest.formats import tasmota
+from ingest.formats.setup import Setup
 from ingest.reading import Envelope, Message, Quality
 
 RECEIVED_NS = rfc3339_ns("2026-11-01T12:00:00Z")
@@ -163,7 +164,7 @@ def test_sensors(sensors, wanted):
     ],
 )
 def test_topics(topic, device):
-    assert tasmota.claims(topic, b"") is (device is not None)
+    assert tasmota.claims(topic, b"", Setup()) is (device is not None)
     if device is not None:
         assert _decode({}, topic).device == device
 

@@ -1,0 +1,175 @@
+"""A LoRaWAN uplink, whichever network server brought it, and how its payload becomes readings.
+
+A payload is decoded by, in this order:
+1. the codec that the operator set for the DevEUI or for the device profile,
+2. the network's own decoder, when the event carries its result (normalised before decoded),
+3. a codec that recognises the profile's or the device's name, a tag, or the DevEUI; one that the
+   operator added counts as recognised when it is called like the profile.
+An uplink without a payload (a heartbeat) needs none. Without any codec it is refused with the rule
+"payload codec", and can be decoded again from quarantine once there is one.
+
+`rssi` and `snr` are those of the gateway that heard best, by SNR and then by RSSI.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+from ingest.codecs import CODECS, CODECS_BY_NAME, Codec
+from ingest.codecs.script import Answer
+from ingest.errors import PayloadError
+from ingest.formats.setup import Setup, slug
+from ingest.meaning import measurements
+from ingest.reading import Json, Measurement, Message
+
+_WORD = re.compile(r"[^\W_]+")
+_NAMES_CHARS_MAX = 512
+_RADIO = frozenset(("rssi", "snr"))
+_NOTHING: Mapping[str, Json] = {}
+
+
+class Uplink(NamedTuple):
+    """An uplink as its network server tells it.
+
+    device       DevEUI, sixteen lower-case hex digits
+    payload      FRMPayload, decrypted
+    time_ns      when the network heard it, UTC ns; None: not told
+    recv_time    the same as text, to the last digit, for codecs that want it
+    received_ns  when Emscher got it, UTC ns: what ages count from where time_ns is None
+    tags         whatever else names the kind of device (tags, brand, model)
+    decoded      fields that the network's own decoder returned, normalised ones if it has them
+    key          what makes this uplink one (a deduplication id)
+    """
+
+    format: str
+    device: str
+    payload: bytes
+    f_port: int
+    received_ns: int
+    time_ns: int | None = None
+    recv_time: str = ""
+    name: str = ""
+    profile: str = ""
+    tags: str = ""
+    decoded: Mapping[str, Json] | None = None
+    rssi: float | None = None
+    snr: float | None = None
+    key: str | None = None
+    state: Mapping[str, Json] = _NOTHING
+
+
+class Pending(NamedTuple):
+    """An uplink whose codec is a script: what the script needs, and what follows its answer."""
+
+    script: str
+    payload: bytes
+    f_port: int
+    recv_time: str
+    finish: Callable[[Answer], Message]
+
+
+def message(uplink: Uplink, setup: Setup) -> Message | Pending:
+    """Return the message of an uplink, or what a script must do first.
+
+    Errors  PayloadError when no codec is known, or the codec refuses the payload.
+    """
+    chosen = _chosen(uplink, setup) if setup.codecs else None
+    if chosen is None and uplink.decoded:
+        setup.note("payload: decoded by the network server; its fields are taken")
+        return _message(uplink, _of_device(measurements(uplink.decoded)))
+    if chosen is None and not uplink.payload:
+        return _message(uplink, [])
+    if chosen is None:
+        chosen = _recognised(uplink, setup)
+    if isinstance(chosen, str):
+        setup.note(f"payload: decoded by the script {chosen!r} on FPort {uplink.f_port}")
+
+        def finish(answer: Answer) -> Message:
+            return _answered(uplink, answer)
+
+        return Pending(chosen, uplink.payload, uplink.f_port, uplink.recv_time, finish)
+    setup.note(f"payload: decoded by the codec {chosen.NAME!r} on FPort {uplink.f_port}")
+    return _message(uplink, chosen.decode(uplink.payload, uplink.f_port))
+
+
+def best(heard: Iterable[tuple[float | None, float | None]]) -> tuple[float | None, float | None]:
+    """Return (rssi, snr) of the gateway that heard best; (None, None) where none has an RSSI."""
+    told = [(snr or 0.0, rssi) for rssi, snr in heard if rssi is not None]
+    if not told:
+        return None, None
+    snr, rssi = max(told)
+    return rssi, snr
+
+
+def _chosen(uplink: Uplink, setup: Setup) -> Codec | str | None:
+    """Return the codec that the operator set, or the name of the script that it is."""
+    name = setup.codecs.get(uplink.device) or setup.codecs.get(uplink.profile)
+    if name is None:
+        return None
+    if name in setup.scripts:
+        return name
+    return CODECS_BY_NAME[name]
+
+
+def _recognised(uplink: Uplink, setup: Setup) -> Codec | str:
+    """Return the codec known from names; PayloadError, rule "payload codec", when none is."""
+    if setup.scripts and uplink.profile:
+        script = slug(uplink.profile)
+        if script in setup.scripts:
+            return setup.scripts[script]
+    names = f"{uplink.profile} {uplink.name} {uplink.tags}"
+    codec = _known(names[:_NAMES_CHARS_MAX], uplink.device)
+    if codec is None:
+        raise PayloadError(
+            "payload codec",
+            f"a codec for the profile {uplink.profile!r}; set one for it (emscher codec list shows"
+            " them, emscher codec add takes the maker's), or a decoder in the network server",
+            f"no codec, and no decoded object in the uplink of {uplink.device}",
+        )
+    return codec
+
+
+@lru_cache(maxsize=16_384)
+def _known(names: str, device: str) -> Codec | None:
+    words = frozenset(_WORD.findall(names.lower()))
+    return next((codec for codec in CODECS if codec.matches(words, device)), None)
+
+
+def _answered(uplink: Uplink, answer: Answer) -> Message:
+    """Return the message of what a script answered; its warnings are kept as the device's state."""
+    found: list[Measurement] = []
+    for tree in answer.normalized or [answer.data]:
+        found += _of_device(measurements(tree))
+    warnings: list[Json] = list(answer.warnings)
+    state: Mapping[str, Json] = {"codec_warnings": warnings} if warnings else {}
+    return _message(uplink._replace(state={**uplink.state, **state}), found)
+
+
+def _of_device(found: list[Measurement]) -> list[Measurement]:
+    """Mark what the device says of its radio as of the device: it is not the gateway's."""
+    return [
+        one._replace(channel=one.channel or "device") if one.quantity in _RADIO else one
+        for one in found
+    ]
+
+
+def _message(uplink: Uplink, found: list[Measurement]) -> Message:
+    for place, one in enumerate(found):
+        if one.time_ns is not None and one.time_ns <= 0:  # a codec's: minus the age
+            heard_ns = uplink.received_ns if uplink.time_ns is None else uplink.time_ns
+            found[place] = one._replace(time_ns=heard_ns + one.time_ns)
+    if uplink.rssi is not None:
+        found.append(Measurement("rssi", float(uplink.rssi)))
+        if uplink.snr is not None:
+            found.append(Measurement("snr", float(uplink.snr)))
+    return Message(
+        uplink.device,
+        uplink.time_ns,
+        found,
+        uplink.state,
+        uplink.key,
+        uplink.name,
+        uplink.profile,
+        uplink.format,
+    )
