@@ -7,22 +7,19 @@ import signal
 import socket
 import sys
 import time
-from datetime import tzinfo
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import structlog
 import typer
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from pydantic_settings import TomlConfigSettingsSource as TomlSource
 from rich.console import Console
 
-from analytics.calendar import zone
-from api.client import query
+from api.client import quarantine_app, query
 from gateway.address import Address, broker_address, host_port
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, SettingsError
+from gateway.settings import Settings
+from gateway.settings import settings_from as read_settings
 from ingest.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -34,7 +31,6 @@ if TYPE_CHECKING:
     from ingest.store import Store
 
 VERSION = version("emscher")
-SETTINGS_FILE = "emscher.toml"
 DRAIN_S = 2.5
 
 out = Console()
@@ -50,88 +46,12 @@ app = typer.Typer(
 )
 
 
-class Settings(BaseSettings):
-    """What can be set: on the command line, else by EMSCHER_… variables, else in emscher.toml."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="EMSCHER_", toml_file=SETTINGS_FILE, extra="forbid", validate_default=False
-    )
-
-    data: Path = Field(Path("emscher-data"), description="folder of everything that is kept")
-    http: str = Field("127.0.0.1:8000", description="where console and API listen")
-    mqtt: str = Field("127.0.0.1:1883", description="where the embedded broker listens")
-    broker: Annotated[list[str], NoDecode] = Field([], description="brokers to use instead")
-    topics: Annotated[list[str], NoDecode] = Field(["#"], min_length=1, description="MQTT topics")
-    zone: str = Field("Europe/Berlin", description="zone of days, and of clocks without an offset")
-    codecs: dict[str, str] = Field({}, description="device profile or DevEUI = payload codec")
-    demo: bool = Field(False, description="feed a small simulated city")
-
-    @field_validator("http", "mqtt")
-    @classmethod
-    def _listens(cls, text: str) -> str:
-        host_port(text)
-        return text
-
-    @field_validator("broker", "topics", mode="before")
-    @classmethod
-    def _listed(cls, given: object) -> object:
-        return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
-
-    @field_validator("broker")
-    @classmethod
-    def _brokers(cls, urls: list[str]) -> list[str]:
-        for url in urls:
-            broker_address(url)
-        return urls
-
-    @field_validator("zone")
-    @classmethod
-    def _zone(cls, name: str) -> str:
-        zone(name)
-        return name
-
-    @property
-    def where(self) -> tzinfo:
-        """The zone, ready to use."""
-        return zone(self.zone)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Command line before variables before the file."""
-        return init_settings, env_settings, TomlSource(settings_cls)
-
-
 def settings_from(**given: object) -> Settings:
-    """Return the settings; say what is wrong with which key, and end, where they can't be read."""
-    unknown = [
-        name
-        for name in os.environ
-        if name.startswith("EMSCHER_") and name[8:].lower() not in Settings.model_fields
-    ]
-    if unknown:
-        known = ", ".join(f"EMSCHER_{name.upper()}" for name in Settings.model_fields)
-        fail(f"settings: {', '.join(unknown)} is no variable of Emscher; expected one of {known}")
+    """Return the settings; say what is wrong with which key, and end, where they can't be used."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        for one in error.errors():
-            key = ".".join(str(part) for part in one["loc"])
-            wrong = one["msg"].removeprefix("Value error, ")
-            if one["type"] == "extra_forbidden":
-                wrong = f"expected one of {', '.join(Settings.model_fields)}"
-            # An address may hold a password; the sentences about addresses leave it out.
-            found = "" if "found" in wrong or key == "broker" else f"; found {one['input']!r}"
-            err.print(f"settings: {key}: {wrong}{found}", style="red", soft_wrap=True, markup=False)
-        fail("Options come before EMSCHER_… variables, and these before emscher.toml.")
-    except (ValueError, OSError) as error:  # a file that is no TOML, a variable that is no JSON
-        fail(f"settings: {SETTINGS_FILE} or an EMSCHER_… variable can't be read: {error}")
+        return read_settings(os.environ, **given)
+    except SettingsError as error:
+        fail(str(error))
 
 
 def fail(sentence: str) -> NoReturn:
@@ -216,6 +136,7 @@ async def _run(settings: Settings) -> None:
             sources=gateway.health,
             store_fault=lambda: gateway.store_fault() or (embedded.fault() if embedded else None),
             waiting=gateway.waiting,
+            retry=intake.retry,
             now_ns=time.time_ns,
             started_ns=started_ns,
             where=settings.where,
@@ -370,6 +291,7 @@ def replay(
 
 
 app.command()(query)
+app.add_typer(quarantine_app, name="quarantine")
 
 
 @app.command()

@@ -3,10 +3,8 @@
 A local day has 23, 24 or 25 hours; its edges are the instants at which the local date changes.
 """
 
-import re
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,24 +22,6 @@ class By(StrEnum):
     DAY = "day"
     MONTH = "month"
     YEAR = "year"
-
-
-def zone(name: str) -> tzinfo:
-    """Return the zone of an IANA name or a fixed offset such as +10:00.
-
-    Raises ValueError that says what was expected.
-    """
-    if match := re.fullmatch(r"([+-])(\d{2}):?([0-5]\d)", name.strip()):
-        ahead = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        if ahead < timedelta(hours=24):
-            return timezone(ahead if match[1] == "+" else -ahead)
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(
-            "expected a zone such as Europe/Berlin or an offset such as +01:00,"
-            f' found "{name[:60]}"'
-        ) from None
 
 
 def to_ns(moment: datetime) -> int:

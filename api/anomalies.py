@@ -1,20 +1,18 @@
-"""What is odd, and what was refused."""
+"""What is odd."""
 
-import base64
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from api.devices import OneDevice, OneQuantity
 from api.house import Rooms, unheard
 from api.paging import Cursor, Limit, place, word
-from api.problems import NotFoundError
 from api.readings import ALL_NS, Zone
-from api.shapes import AnomalyOut, Page, QuarantineOut, anomaly_out
-from api.times import asked_span, asked_zone, utc
+from api.shapes import AnomalyOut, Page, anomaly_out
+from api.times import asked_span, asked_zone
 from ingest.derived import Anomaly
-from ingest.store import Quarantined, Source
+from ingest.store import Source
 
 router = APIRouter(prefix="/v1", tags=["anomalies"])
 
@@ -79,43 +77,3 @@ def _behind(
         if len(found) < at_once:
             return
         after = (found[-1].start_ns, found[-1].id)
-
-
-@router.get("/quarantine", tags=["operation"])
-def quarantine(rooms: Rooms, limit: Limit = 100, cursor: Cursor = None) -> Page[QuarantineOut]:
-    """Messages that could not be understood, the newest first, each with the first 1024 bytes."""
-    before = None if cursor is None else place(cursor, tuple[int])[0]
-    found = rooms.store.quarantined(before=before, limit=limit + 1)
-    more = len(found) > limit
-    found = found[:limit]
-    return Page(
-        items=[_refusal_out(refusal) for refusal in found],
-        next=word(found[-1].id) if more else None,
-    )
-
-
-@router.get("/quarantine/{number}", tags=["operation"])
-def quarantined(
-    rooms: Rooms, number: Annotated[int, Path(ge=1, lt=2**63, description="its id", examples=[1])]
-) -> QuarantineOut:
-    """One refused message with all of its bytes."""
-    found = rooms.store.quarantined_one(number)
-    if found is None:
-        raise NotFoundError(f"no message {number} is in quarantine; /v1/quarantine lists them")
-    return _refusal_out(found)
-
-
-def _refusal_out(refusal: Quarantined) -> QuarantineOut:
-    return QuarantineOut(
-        id=refusal.id,
-        topic=refusal.topic,
-        source=refusal.source,
-        received=utc(refusal.received_ns),
-        reason=f"{refusal.rule}: expected {refusal.expected}, found {refusal.found}",
-        rule=refusal.rule,
-        expected=refusal.expected,
-        found=refusal.found,
-        size=refusal.size,
-        payload_base64=base64.b64encode(refusal.payload).decode(),
-        truncated=len(refusal.payload) < refusal.size,
-    )

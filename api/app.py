@@ -4,7 +4,17 @@ from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import anomalies, console, devices, energy, live, metrics, problems, readings
+from api import (
+    anomalies,
+    console,
+    devices,
+    energy,
+    live,
+    metrics,
+    problems,
+    quarantine,
+    readings,
+)
 from api.description import DescribedApi
 from api.house import House
 from api.problems import BadQueryError
@@ -38,7 +48,7 @@ def create_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
-    for room in (devices, readings, energy, anomalies, live):
+    for room in (devices, readings, energy, anomalies, quarantine, live):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)
     app.include_router(console.router)

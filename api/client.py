@@ -1,4 +1,5 @@
-"""`emscher query`: one question to a running Emscher, answered as a table or as JSON."""
+"""`emscher query`: one question to a running Emscher, answered as a table or as JSON; and
+`emscher quarantine retry`, which has it try again what it refused."""
 
 import json
 from enum import StrEnum
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 _TIMEOUT_S = 30
+_RETRY_TIMEOUT_S = 600  # a full quarantine takes its time
 _PAGE = 10_000
 _BARS = "▁▂▃▄▅▆▇█"
 
@@ -44,6 +46,13 @@ _COLUMNS = {
 _CHARTED = {What.READINGS: "value", What.WINDOWS: "mean", What.ENERGY: "value"}
 
 
+quarantine_app = typer.Typer(
+    help="What was refused; `emscher query quarantine` lists it.", no_args_is_help=True
+)
+_Url = Annotated[str, typer.Option(help="Where Emscher answers.")]
+_HERE = "http://127.0.0.1:8000"
+
+
 class AskError(Exception):
     """The question was not answered; the text says why, and what to do."""
 
@@ -58,7 +67,7 @@ def query(
     every: Annotated[str | None, typer.Option(help="windows: 1m, 15m, 1h, 1d …")] = None,
     tz: Annotated[str | None, typer.Option(help="Zone of periods and of plain times.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many items.")] = 100,
-    url: Annotated[str, typer.Option(help="Where Emscher answers.")] = "http://127.0.0.1:8000",
+    url: _Url = _HERE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Ask a running Emscher: what is there, what was measured, what flowed, what is odd."""
@@ -66,12 +75,38 @@ def query(
     try:
         answer = ask(url.rstrip("/"), what, limit, by=by, every=every, tz=tz, **asked)
     except AskError as error:
-        Console(stderr=True).print(str(error), style="red", soft_wrap=True, markup=False)
-        raise typer.Exit(1) from None
+        raise _failed(error) from None
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
         show(Console(), what, answer)
+
+
+@quarantine_app.command("retry")
+def retry(
+    rule: Annotated[
+        str | None, typer.Option(help='Only what this rule refused, such as "payload codec".')
+    ] = None,
+    url: _Url = _HERE,
+) -> None:
+    """Decode refused messages again, after a codec was added or a setting changed.
+
+    What is understood now is stored with its own time and leaves quarantine.
+    """
+    query = {} if rule is None else {"rule": rule}
+    try:
+        found = _get(f"{url.rstrip('/')}/v1/quarantine/retry", query, post=True)
+    except AskError as error:
+        raise _failed(error) from None
+    typer.echo(
+        f"{found['tried']} refused messages were tried again, {found['released']} are understood"
+        " now and stored."
+    )
+
+
+def _failed(error: AskError) -> typer.Exit:
+    Console(stderr=True).print(str(error), style="red", soft_wrap=True, markup=False)
+    return typer.Exit(1)
 
 
 def ask(url: str, what: What, limit: int, **asked: str | None) -> dict[str, Any]:
@@ -117,12 +152,13 @@ def show(console: Console, what: What, answer: dict[str, Any]) -> None:
         console.print(f"There is more: ask for more than {len(items)} with --limit.")
 
 
-def _get(url: str, query: dict[str, str]) -> dict[str, Any]:
+def _get(url: str, query: dict[str, str], *, post: bool = False) -> dict[str, Any]:
     full = f"{url}?{urlencode(query)}" if query else url
     if not full.startswith(("http://", "https://")):
         raise AskError(f'--url: expected http://HOST:PORT, found "{url}"')
     try:
-        with urlopen(Request(full), timeout=_TIMEOUT_S) as response:
+        asked = Request(full, method="POST" if post else "GET")
+        with urlopen(asked, timeout=_RETRY_TIMEOUT_S if post else _TIMEOUT_S) as response:
             answer: dict[str, Any] = json.load(response)
             return answer
     except HTTPError as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from api.feed import Feed
+from ingest.intake import Retried
 from ingest.store import Store
 
 
@@ -61,6 +62,7 @@ class House:
     sources      how each broker is, now
     store_fault  what keeps the store from taking readings now, in a sentence; None: nothing
     waiting      messages that have arrived and are not yet durable
+    retry        decodes refused messages (of one rule) again
     where        the zone for times without one, and for calendar periods
     """
 
@@ -70,6 +72,7 @@ class House:
     sources: Callable[[], Sequence[Source]]
     store_fault: Callable[[], str | None]
     waiting: Callable[[], int]
+    retry: Callable[[str | None], Retried]
     now_ns: Callable[[], int]
     started_ns: int
     where: tzinfo

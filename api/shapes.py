@@ -263,6 +263,14 @@ class QuarantineOut(BaseModel):
     truncated: bool
 
 
+class RetriedOut(BaseModel):
+    """What came of decoding refused messages again: how many were tried, and understood now."""
+
+    model_config = _example(tried=41, released=38)
+    tried: int
+    released: int
+
+
 class SourceOut(BaseModel):
     """A broker that readings come from."""
 

@@ -3,8 +3,9 @@
 import re
 from datetime import datetime, timedelta, tzinfo
 
-from analytics.calendar import to_datetime, to_ns, zone
+from analytics.calendar import to_datetime, to_ns
 from api.problems import BadQueryError
+from ingest.clock import zone
 
 _SECOND_NS = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1)  # without a zone, so that it is told without one

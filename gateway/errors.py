@@ -2,6 +2,7 @@
 
 GatewayError
 ├── AddressError   a broker's address can't be read          mend the setting
+├── SettingsError  settings can't be used                    mend what its sentences name
 └── BrokerError    the embedded broker can't start or stay   see its sentence
 """
 
@@ -16,3 +17,7 @@ class AddressError(GatewayError, ValueError):
 
 class BrokerError(GatewayError):
     """The embedded broker can't be started, or has ended by itself."""
+
+
+class SettingsError(GatewayError):
+    """Settings are wrong; a sentence a line."""

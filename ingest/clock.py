@@ -4,8 +4,10 @@ Everything here returns int64-sized UTC nanoseconds since 1970 (a Python int, so
 does not overflow before it is judged).
 """
 
-from datetime import UTC, datetime, timedelta, tzinfo
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingest.errors import PayloadError
 from ingest.reading import Quality
@@ -139,3 +141,21 @@ def iso(time_ns: int) -> str:
     seconds, rest = divmod(time_ns, SECOND_NS)
     moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return moment + (f".{rest:09d}".rstrip("0") if rest else "") + "Z"
+
+
+def zone(name: str) -> tzinfo:
+    """Return the zone of an IANA name or a fixed offset such as +10:00.
+
+    Raises ValueError that says what was expected.
+    """
+    if match := re.fullmatch(r"([+-])(\d{2}):?([0-5]\d)", name.strip()):
+        ahead = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        if ahead < timedelta(hours=24):
+            return timezone(ahead if match[1] == "+" else -ahead)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "expected a zone such as Europe/Berlin or an offset such as +01:00,"
+            f' found "{name[:60]}"'
+        ) from None

@@ -11,7 +11,8 @@ the two apart: a broker may number its messages anew when it starts again.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,10 +20,15 @@ import structlog
 
 from ingest.decode import Decoder
 from ingest.device import Device
-from ingest.errors import PayloadError
+from ingest.errors import PayloadError, StoreUnavailable
 from ingest.memory import Fact
 from ingest.reading import Envelope, Measurement, Message, Rows, Series
-from ingest.store.port import Commit, Counts, Outcome, Refusal, Store
+from ingest.store.port import Commit, Counts, Outcome, Quarantined, Refusal, Store
+
+ANNOUNCEMENT = "announcement"
+"""The rule of a message that can't be understood before another one has told what it is."""
+
+_RETRIED_AT_ONCE = 500
 
 log = structlog.get_logger("emscher.ingest")
 
@@ -60,6 +66,7 @@ class _Columns:
         self.devices: dict[str, Device] = {}
         self.keys: dict[bytes, None] = {}
         self.facts: list[Fact] = []
+        self.released: list[int] = []
 
     def commit(self) -> Commit:
         rows = Rows.of(self.series, self.time_ns, self.value, self.received_ns, self.quality)
@@ -72,11 +79,20 @@ class _Columns:
             list(self.devices.values()),
             list(self.keys),
             self.facts,
+            self.released,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of decoding refused messages again: how many were tried, and understood now."""
+
+    tried: int
+    released: int
+
+
 class Intake:
-    """Decodes, recognises repeats, and commits. One thread calls `accept`."""
+    """Decodes, recognises repeats, and commits: one call at a time, from any thread."""
 
     def __init__(
         self, store: Store, decoder: Decoder, watchers: Sequence[Callable[[Committed], None]] = ()
@@ -84,6 +100,8 @@ class Intake:
         self._store = store
         self._decoder = decoder
         self._watchers = tuple(watchers)
+        self._lock = threading.Lock()
+        self._waiting = True  # whether a refusal may be waiting for an announcement
 
     def accept(self, envelopes: Sequence[Envelope]) -> Committed:
         """Make these messages durable, whole or not at all.
@@ -91,26 +109,74 @@ class Intake:
         Returns what changed. Raises StoreUnavailable when nothing was written: offer the same
         envelopes again later.
         """
-        columns = _Columns()
-        for envelope, found in zip(envelopes, self._decoder.decode_all(envelopes), strict=True):
-            if isinstance(found, PayloadError):
-                self._refuse(columns, envelope, found)
-            else:
-                self._add(columns, envelope, found)
-        columns.facts = self._decoder.memory.unsaved()
-        committed = self._commit(columns)
-        self._decoder.memory.saved(columns.facts)
+        with self._lock:
+            columns = _Columns()
+            for envelope, found in self._decoded(envelopes):
+                if isinstance(found, PayloadError):
+                    self._refuse(columns, envelope, found)
+                else:
+                    self._add(columns, envelope, found)
+            committed = self._commit(columns)
+        if columns.facts and self._waiting:
+            self._retry_waiting()
         return committed
 
     def refuse(self, envelope: Envelope, error: PayloadError) -> Committed:
         """Put one envelope into quarantine without looking into it."""
+        with self._lock:
+            columns = _Columns()
+            self._refuse(columns, envelope, error)
+            return self._commit(columns)
+
+    def retry(self, rule: str | None = None) -> Retried:
+        """Decode refused messages (of one rule) again, and take in those that are understood now.
+
+        They leave quarantine in the commit that brings their readings, so that the counters add
+        up at every instant. Raises StoreUnavailable; what was taken in until then stays so.
+        """
+        tried = released = after = 0
+        while waiting := self._store.refused(after=after, rule=rule, limit=_RETRIED_AT_ONCE):
+            after = waiting[-1].id
+            tried += len(waiting)
+            with self._lock:
+                released += self._release(waiting)
+        return Retried(tried, released)
+
+    def _retry_waiting(self) -> None:
+        """Try what waited for an announcement, now that there was one."""
+        self._waiting = False
+        try:
+            retried = self.retry(ANNOUNCEMENT)
+            self._waiting = self._waiting or retried.released < retried.tried
+        except StoreUnavailable as fault:  # the batch itself is stored; `retry` can be asked for
+            log.warning("messages that waited for an announcement stay refused", why=str(fault))
+
+    def _release(self, waiting: Sequence[Quarantined]) -> int:
+        """Take in those refusals that can be decoded now, and return how many."""
         columns = _Columns()
-        self._refuse(columns, envelope, error)
-        return self._commit(columns)
+        envelopes = [
+            Envelope(one.source, one.topic, one.payload, one.received_ns, retained=one.retained)
+            for one in waiting
+        ]
+        decoded = self._decoded(envelopes)
+        for one, (envelope, found) in zip(waiting, decoded, strict=True):
+            if not isinstance(found, PayloadError):
+                columns.released.append(one.id)
+                self._add(columns, envelope, found, known=False)
+        if columns.released:
+            self._commit(columns)
+        return len(columns.released)
+
+    def _decoded(
+        self, envelopes: Sequence[Envelope]
+    ) -> Iterator[tuple[Envelope, Message | PayloadError]]:
+        return zip(envelopes, self._decoder.decode_all(envelopes), strict=True)
 
     def _commit(self, columns: _Columns) -> Committed:
+        columns.facts = self._decoder.memory.unsaved()
         commit = columns.commit()
         receipt = self._store.append(commit)
+        self._decoder.memory.saved(columns.facts)
         committed = Committed(
             receipt.commit,
             commit.rows.take(receipt.outcome != Outcome.SAME),
@@ -129,8 +195,12 @@ class Intake:
         if not self._repeats(columns, _own_key(envelope), _sent_before(envelope)):
             why = (str(error.rule), _words(error.expected), _words(error.found))
             columns.refusals.append(Refusal(envelope, *why))
+            self._waiting = self._waiting or error.rule == ANNOUNCEMENT
 
-    def _add(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
+    def _add(
+        self, columns: _Columns, envelope: Envelope, message: Message, *, known: bool = True
+    ) -> None:
+        """Add a message to the commit; `known` False: it was refused, so it was here before."""
         received_ns = envelope.received_ns
         parts = (message, *message.others)
         # From the receipt on: where a time was too far ahead the receipt's took its place, and
@@ -145,7 +215,7 @@ class Intake:
             # With the topic: an uplink and what the network says of it share one identity.
             identity = (envelope.topic, message.device, message.key or "")
             key = _key(*identity) if named else _own_key(envelope)
-            if self._repeats(columns, key, named or _sent_before(envelope)):
+            if self._repeats(columns, key, named or (known and _sent_before(envelope))):
                 return
         number = self._store.number
         for part in parts:

@@ -73,13 +73,13 @@ function addressOf(path, form) {
 }
 
 /** Show an answer: JSON laid out, a stream for some seconds, anything else as it is. */
-async function ask(address, shown) {
+async function ask(method, address, shown) {
   shown.hidden = false;
   shown.textContent = "…";
   shown.removeAttribute("data-wrong");
   const limit = new AbortController();
   try {
-    const response = await fetch(address, { signal: limit.signal, cache: "no-store" });
+    const response = await fetch(address, { method, signal: limit.signal, cache: "no-store" });
     if (!response.ok) shown.setAttribute("data-wrong", "");
     const kind = response.headers.get("content-type") ?? "";
     if (kind.startsWith(STREAM)) return await follow(response, shown, limit);
@@ -119,9 +119,10 @@ function exampleOf(operation, all) {
   return kind === "application/json" ? JSON.stringify(found, null, 2) : String(found);
 }
 
-function routeOf(path, operation, all) {
+function routeOf(method, path, operation, all) {
   const answer = el("pre", { tabindex: 0, hidden: true });
-  const link = el("a", { target: "_blank", rel: "noopener" });
+  // What changes something is no link: it is asked by the button alone.
+  const link = el(method === "get" ? "a" : "code", { target: "_blank", rel: "noopener" });
   const fields = (operation.parameters ?? []).map((one) => fieldFor(one, all));
   const [first = "", ...rest] = paragraphs(operation.description);
   const form = el(
@@ -138,13 +139,13 @@ function routeOf(path, operation, all) {
   form.addEventListener("input", retell);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    ask(addressOf(path, form), answer);
+    ask(method.toUpperCase(), addressOf(path, form), answer);
   });
   const example = exampleOf(operation, all);
   if (example) form.append(el("h3", { text: "Example" }), el("pre", { tabindex: 0, text: example }));
   retell();
   const told = el("span", { class: "quiet" }, ...(first ? first.childNodes : []));
-  const head = el("summary", {}, el("code", { text: `GET ${path}` }), told);
+  const head = el("summary", {}, el("code", { text: `${method.toUpperCase()} ${path}` }), told);
   return el("details", { class: "panel route", id: path }, head, form);
 }
 
@@ -156,11 +157,12 @@ async function start() {
     byId("title").textContent = `API of version ${document_.info.version}`;
     byId("about").append(...paragraphs(document_.info.description));
     const groups = new Map();
-    for (const [path, { get }] of Object.entries(document_.paths)) {
-      if (!get) continue;
-      const tag = get.tags?.[0] ?? "other";
-      if (!groups.has(tag)) groups.set(tag, []);
-      groups.get(tag).push(routeOf(path, get, all));
+    for (const [path, operations] of Object.entries(document_.paths)) {
+      for (const [method, operation] of Object.entries(operations)) {
+        const tag = operation.tags?.[0] ?? "other";
+        if (!groups.has(tag)) groups.set(tag, []);
+        groups.get(tag).push(routeOf(method, path, operation, all));
+      }
     }
     for (const [tag, routes] of groups) {
       byId("routes").append(el("section", {}, el("h2", { text: tag }), ...routes));

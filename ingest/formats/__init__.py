@@ -18,9 +18,11 @@ of itself (birth, will, join, battery) becomes `Message.state`, with or without 
 from typing import Protocol
 
 from ingest.formats import chirpstack_v4, tasmota
-from ingest.formats.setup import Setup
+from ingest.formats.setup import Setup, session_keys
 from ingest.reading import Envelope, Message
 from ingest.uplink import Pending
+
+__all__ = ["FORMATS", "Format", "session_keys"]
 
 
 class Format(Protocol):

@@ -15,6 +15,7 @@ from ingest.memory import Memory
 BERLIN = ZoneInfo("Europe/Berlin")
 NO_CODECS: Mapping[str, str] = MappingProxyType({})
 NO_KEYS: Mapping[str, bytes] = MappingProxyType({})
+_KEY_NAME = re.compile(r"[0-9a-f]{8}/(nwk|app|fnwk|snwk|eui)")
 _APART = re.compile(r"[\W_]+")
 
 
@@ -46,3 +47,29 @@ class Setup:
 def slug(name: str) -> str:
     """Return a name as codecs are compared: "ACME Sensor_2" is "acme-sensor-2"."""
     return _APART.sub("-", name.lower()).strip("-")
+
+
+def session_keys(texts: Mapping[str, str]) -> dict[str, bytes]:
+    """Return LoRaWAN session keys, checked, from what the operator wrote in hex.
+
+    Errors  ValueError that names the key and what was expected; it never shows the secret.
+    """
+    keys: dict[str, bytes] = {}
+    for name, text in texts.items():
+        match = _KEY_NAME.fullmatch(name.lower())
+        if match is None:
+            raise ValueError(
+                'expected a DevAddr of 8 hex digits, "/" and one of nwk app fnwk snwk eui, as in'
+                f' "26011bda/app"; found {name!r}'
+            )
+        size = 8 if match[1] == "eui" else 16
+        try:
+            key = bytes.fromhex(text)
+        except ValueError:
+            key = b""
+        if len(key) != size:
+            raise ValueError(
+                f"{name}: expected {2 * size} hex digits, found {len(text)} characters"
+            )
+        keys[name.lower()] = key
+    return keys

@@ -54,7 +54,7 @@ class EmbeddedStore(Questions):
         self._derived_lock = threading.Lock()
         self._keys_max = keys_max
         self._quarantine_bytes_max = quarantine_bytes_max
-        self._refused_bytes: int = 0
+        self._refused_bytes = self._refused = 0
         try:
             self._begin()
         except BaseException:
@@ -86,7 +86,7 @@ class EmbeddedStore(Questions):
             for *facts, state in all_of("SELECT * FROM devices")
         ]
         self._devices = {device.id: device for device in devices}
-        ((self._commit, *counts),) = all_of("SELECT * FROM counts")
+        ((self._commit, *counts, self._refused),) = all_of("SELECT * FROM counts")
         self._counts = Counts(*counts)
         keys = all_of("SELECT key FROM keys ORDER BY commit_id")
         self._keys: dict[bytes, None] = {bytes(key): None for (key,) in keys}
@@ -139,7 +139,7 @@ class EmbeddedStore(Questions):
                 self._put_facts(commit.facts, number)
                 refused_bytes = self._put_refusals(commit)
                 forgotten = self._put_keys(keys, number)
-                self._put_counts(number, counts)
+                self._put_counts(number, counts, len(commit.refusals))
             # Only now: a commit that failed must leave no trace in memory either.
             self._numbered = names
             self._commit, self._counts = number, counts
@@ -148,6 +148,7 @@ class EmbeddedStore(Questions):
             for device in commit.devices:
                 self._devices[text(device.id)] = _legible(device)
             self._refused_bytes = refused_bytes
+            self._refused += len(commit.refusals)
             self._keys.update(dict.fromkeys(keys))
             for key in forgotten:
                 del self._keys[key]
@@ -250,11 +251,21 @@ class EmbeddedStore(Questions):
         """Write refusals, drop the oldest beyond the bound, and return the bytes that lie there."""
         rows = [
             (number, *map(text, (r.envelope.source, r.envelope.topic)), r.envelope.received_ns,
-             *map(text, (r.rule, r.expected, r.found)), r.envelope.payload)
-            for number, r in enumerate(commit.refusals, self._counts.quarantined + 1)
+             *map(text, (r.rule, r.expected, r.found)), r.envelope.payload, r.envelope.retained)
+            for number, r in enumerate(commit.refusals, self._refused + 1)
         ]  # fmt: skip
         self._put(self._write, "quarantine", rows)
         size = self._refused_bytes + sum(map(_size, commit.refusals))
+        if commit.released:
+            ((freed,),) = self._write.execute(
+                f"SELECT coalesce(sum({_REFUSAL_SIZE}), 0)::BIGINT FROM quarantine"
+                " WHERE id IN (SELECT unnest(?))",
+                [commit.released],
+            ).fetchall()
+            self._write.execute(
+                "DELETE FROM quarantine WHERE id IN (SELECT unnest(?))", [commit.released]
+            )
+            size -= freed
         if size <= self._quarantine_bytes_max:
             return size
         # A tenth at a time: finding the oldest costs a pass over the table.
@@ -278,11 +289,11 @@ class EmbeddedStore(Questions):
         self._write.execute("DELETE FROM keys WHERE key IN (SELECT unnest(?))", [old])
         return old
 
-    def _put_counts(self, number: int, counts: Counts) -> None:
+    def _put_counts(self, number: int, counts: Counts, refusals: int) -> None:
         self._write.execute(
             "UPDATE counts SET commit_id = ?, stored = ?, duplicate = ?, quarantined = ?,"
-            " readings = ?, corrections = ?",
-            [number, *astuple(counts)],
+            " readings = ?, corrections = ?, refused = ?",
+            [number, *astuple(counts), self._refused + refusals],
         )
 
     def put_derived(self, derived: Derived) -> None:

@@ -44,7 +44,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A refusal as it is kept: with its number and as many bytes as were asked for."""
+    """A refusal as it is kept: with its number and as many bytes as were asked for.
+
+    retained  the broker had kept the message: it may be older than its receipt
+    """
 
     id: int
     source: str
@@ -55,6 +58,7 @@ class Quarantined:
     found: str
     size: int
     payload: bytes
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Commit:
     devices        devices that are new or have changed
     keys           identities of messages whose readings do not tell them apart
     facts          what messages announced; one whose value is None is forgotten
+    released       numbers of refusals that are among these messages now: they leave quarantine
     """
 
     rows: Rows
@@ -104,6 +109,7 @@ class Commit:
     devices: list[Device] = field(default_factory=list)
     keys: list[bytes] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
+    released: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +232,9 @@ class Source(Protocol):
     ) -> list[Quarantined]:
         """Return refusals, newest first, with the first `payload_bytes` of each message."""
 
+    def refused(self, *, after: int = 0, rule: str | None = None, limit: int) -> list[Quarantined]:
+        """Return refusals (of one rule) beyond that number with their whole messages, by number."""
+
     def quarantined_one(self, number: int) -> Quarantined | None:
         """Return one refusal with its whole message."""
 
@@ -244,6 +253,7 @@ def tally(outcome: NDArray[np.uint8], commit: Commit) -> Counts:
     """Return what a commit adds to the counters.
 
     A message is a duplicate when it brought readings and every one of them was there already.
+    One that is released from quarantine was counted there, and no longer is.
     """
     carried = np.zeros(commit.messages, dtype=bool)
     fresh = np.zeros(commit.messages, dtype=bool)
@@ -253,7 +263,7 @@ def tally(outcome: NDArray[np.uint8], commit: Commit) -> Counts:
     return Counts(
         stored=commit.messages - duplicate,
         duplicate=duplicate + commit.repeats,
-        quarantined=len(commit.refusals),
+        quarantined=len(commit.refusals) - len(commit.released),
         readings=int(np.count_nonzero(outcome == Outcome.NEW)),
         corrections=int(np.count_nonzero(outcome == Outcome.CORRECTED)),
     )

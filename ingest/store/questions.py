@@ -222,6 +222,12 @@ class Questions(ABC):
         args: list[object] = [limit] if before is None else [before, limit]
         return self._refusals(f"{where} ORDER BY id DESC LIMIT ?", args, payload_bytes)
 
+    def refused(self, *, after: int = 0, rule: str | None = None, limit: int) -> list[Quarantined]:
+        """Return refusals (of one rule) beyond that number with their whole messages, by number."""
+        of_rule, args = ("", []) if rule is None else (" AND rule = ?", [rule])
+        where = f"WHERE id > ?{of_rule} ORDER BY id LIMIT ?"
+        return self._refusals(where, [after, *args, limit], None)
+
     def quarantined_one(self, number: int) -> Quarantined | None:
         """Return one refusal with its whole message."""
         return next(iter(self._refusals("WHERE id = ?", [number], None)), None)
@@ -232,10 +238,13 @@ class Questions(ABC):
         shown = "payload" if payload_bytes is None else f"payload[1:{int(payload_bytes)}]"
         found = self._all(
             "SELECT id, source, topic, received_ns, rule, expected, found, octet_length(payload),"
-            f" {shown} FROM quarantine {tail}",
+            f" {shown}, retained FROM quarantine {tail}",
             *args,
         )
-        return [Quarantined(*(*facts, bytes(payload))) for *facts, payload in found]
+        return [
+            Quarantined(*(*facts, bytes(payload), bool(retained)))
+            for *facts, payload, retained in found
+        ]
 
     def derived_through(self) -> int:
         """Return the last commit that stored windows and anomalies take into account."""

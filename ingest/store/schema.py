@@ -8,7 +8,7 @@ import duckdb
 
 from ingest.errors import StoreUnavailable
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (version INTEGER NOT NULL);
@@ -24,11 +24,11 @@ CREATE TABLE IF NOT EXISTS readings (
 CREATE TABLE IF NOT EXISTS superseded AS SELECT *, 0::BIGINT AS replaced_by FROM readings LIMIT 0;
 CREATE TABLE IF NOT EXISTS quarantine (
     id BIGINT NOT NULL, source VARCHAR, topic VARCHAR, received_ns BIGINT, rule VARCHAR,
-    expected VARCHAR, found VARCHAR, payload BLOB);
+    expected VARCHAR, found VARCHAR, payload BLOB, retained BOOLEAN NOT NULL DEFAULT FALSE);
 CREATE TABLE IF NOT EXISTS keys (key BLOB NOT NULL, commit_id BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS counts (
     commit_id BIGINT, stored BIGINT, duplicate BIGINT, quarantined BIGINT, readings BIGINT,
-    corrections BIGINT);
+    corrections BIGINT, refused BIGINT);
 CREATE TABLE IF NOT EXISTS windows (
     series INTEGER NOT NULL, width_ns BIGINT NOT NULL, start_ns BIGINT NOT NULL,
     count BIGINT NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, mean DOUBLE NOT NULL,
@@ -44,15 +44,24 @@ CREATE TABLE IF NOT EXISTS facts (
 CREATE TABLE IF NOT EXISTS derived (through BIGINT NOT NULL);
 """
 
+_UPGRADES = {
+    1: "ALTER TABLE quarantine ADD COLUMN retained BOOLEAN DEFAULT FALSE;"
+    " ALTER TABLE counts ADD COLUMN refused BIGINT; UPDATE counts SET refused = quarantined",
+}
+"""What makes a file of a version one of the next."""
+
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
-    """Make what is missing; raise StoreUnavailable for a file of another version, left as it is."""
+    """Make what is missing, and bring a file of an older version up to this one.
+
+    Raises StoreUnavailable for a file of a newer version, which is left as it is.
+    """
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     found = con.execute("SELECT version FROM about").fetchall() if "about" in tables else []
-    if found and found[0][0] != VERSION:
+    if found and found[0][0] not in {VERSION, *_UPGRADES}:
         raise StoreUnavailable(
-            f"the store has layout version {found[0][0]}, this Emscher reads version {VERSION}: "
-            "use the Emscher that wrote it, or another --data folder"
+            f"the store has layout version {found[0][0]}, this Emscher reads versions up to"
+            f" {VERSION}: use the Emscher that wrote it, or another --data folder"
         )
     if not found and tables - {"about"}:
         raise StoreUnavailable(
@@ -60,10 +69,13 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
             f" version, found {', '.join(sorted(tables))}; choose another --data folder"
         )
     con.execute("BEGIN")
+    for version in range(found[0][0] if found else VERSION, VERSION):
+        con.execute(_UPGRADES[version])
+        con.execute("UPDATE about SET version = ?", [version + 1])
     con.execute(TABLES)
     if not found:
         con.execute("INSERT INTO about VALUES (?)", [VERSION])
-        con.execute("INSERT INTO counts VALUES (0, 0, 0, 0, 0, 0)")
+        con.execute("INSERT INTO counts VALUES (0, 0, 0, 0, 0, 0, 0)")
         con.execute("INSERT INTO derived VALUES (0)")
     con.execute("COMMIT")
 

@@ -9,7 +9,8 @@ from derived_rows import BERLIN, DAY, EPOCH, HOUR, MINUTE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.calendar import PERIODS_MAX, By, edges, to_datetime, to_ns, zone
+from analytics.calendar import PERIODS_MAX, By, edges, to_datetime, to_ns
+from ingest.clock import zone
 from analytics.wording import clock, lasting, told
 
 ZONES = [

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics import energy
-from analytics.calendar import By, edges, to_ns, zone
+from analytics.calendar import By, edges, to_ns
+from ingest.clock import zone
 from ingest.reading import Quality, Rows, Series
 
 QUARTER = 15 * MINUTE

@@ -9,7 +9,8 @@ from derived_rows import BERLIN, DAY, EPOCH, HOUR, MINUTE, NS, append, memory_st
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.calendar import to_ns, zone
+from analytics.calendar import to_ns
+from ingest.clock import zone
 from analytics.grouping import grouped
 from analytics.windows import WIDTHS_NS, WindowBook, read_days, read_windows
 from ingest.derived import Derived

@@ -71,6 +71,7 @@ class Town:
             sources=lambda: self.sources,
             store_fault=lambda: self.fault,
             waiting=lambda: 0,
+            retry=self.intake.retry,
             now_ns=lambda: NOON_NS,
             started_ns=NOON_NS - HOUR_NS,
             where=BERLIN,

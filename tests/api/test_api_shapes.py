@@ -215,6 +215,15 @@ def test_quarantine_explains_and_carries_the_first_bytes(client):
     assert len(whole["payload_base64"]) == 2668
 
 
+def test_refused_messages_are_tried_again(client):
+    before = client.get("/v1/counters").json()
+    assert client.post("/v1/quarantine/retry").json() == {"tried": 5, "released": 0}
+    asked = {"rule": "no such rule"}
+    assert client.post("/v1/quarantine/retry", params=asked).json() == {"tried": 0, "released": 0}
+    assert client.get("/v1/counters").json() == before
+    assert client.get("/v1/quarantine/retry").status_code == 422
+
+
 @pytest.mark.parametrize("path", ["series", "latest", "readings", "windows", "energy", "anomalies"])
 def test_an_unheard_device_gives_nothing_and_a_note(client, path):
     body = client.get(f"/v1/{path}", params={"device": "nobody"}).json()

@@ -64,6 +64,7 @@ def city(request, tmp_path_factory, full_size):
         sources=list,
         store_fault=lambda: None,
         waiting=lambda: 0,
+        retry=lambda rule: None,
         now_ns=lambda: FROM_NS,
         started_ns=FROM_NS,
         where=ZoneInfo("Europe/Berlin"),

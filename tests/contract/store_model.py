@@ -33,7 +33,7 @@ class Model:
             Counts(
                 commit.messages - duplicate,
                 duplicate + commit.repeats,
-                len(commit.refusals),
+                len(commit.refusals) - len(commit.released),
                 outcomes.count(Outcome.NEW),
                 outcomes.count(Outcome.CORRECTED),
             )

@@ -1,0 +1,128 @@
+"""What the operator can set: on the command line, by EMSCHER_… variables, or in emscher.toml.
+
+Every setting is checked when it is read, and a wrong one is named with what was expected.
+"""
+
+from collections.abc import Mapping
+from datetime import tzinfo
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import TomlConfigSettingsSource as TomlSource
+
+from gateway.address import broker_address, host_port
+from gateway.errors import SettingsError
+from ingest.clock import zone
+from ingest.formats import session_keys
+
+FILE = "emscher.toml"
+
+
+class Settings(BaseSettings):
+    """The settings; a test holds the table in docs/developers.md to these names and words."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="EMSCHER_", toml_file=FILE, extra="forbid", validate_default=False
+    )
+
+    data: Path = Field(Path("emscher-data"), description="folder of everything that is kept")
+    http: str = Field("127.0.0.1:8000", description="where console and API listen")
+    mqtt: str = Field("127.0.0.1:1883", description="where the embedded broker listens")
+    broker: Annotated[list[str], NoDecode] = Field([], description="brokers to use instead")
+    topics: Annotated[list[str], NoDecode] = Field(["#"], min_length=1, description="MQTT topics")
+    zone: str = Field("Europe/Berlin", description="zone of days, and of clocks without an offset")
+    codecs: dict[str, str] = Field({}, description="device profile or DevEUI = payload codec")
+    mapping: list[dict[str, Any]] = Field([], description="JSON of your own: what its fields mean")
+    lorawan_keys: dict[str, str] = Field({}, description="session keys for raw gateway traffic")
+    demo: bool = Field(False, description="feed a small simulated city")
+
+    @field_validator("http", "mqtt")
+    @classmethod
+    def _listens(cls, text: str) -> str:
+        host_port(text)
+        return text
+
+    @field_validator("broker", "topics", mode="before")
+    @classmethod
+    def _listed(cls, given: object) -> object:
+        return [one.strip() for one in given.split(",")] if isinstance(given, str) else given
+
+    @field_validator("broker")
+    @classmethod
+    def _brokers(cls, urls: list[str]) -> list[str]:
+        for url in urls:
+            broker_address(url)
+        return urls
+
+    @field_validator("zone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        zone(name)
+        return name
+
+    @field_validator("lorawan_keys")
+    @classmethod
+    def _keys(cls, keys: dict[str, str]) -> dict[str, str]:
+        session_keys(keys)
+        return keys
+
+    @property
+    def where(self) -> tzinfo:
+        """The zone, ready to use."""
+        return zone(self.zone)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line before variables before the file."""
+        return init_settings, env_settings, TomlSource(settings_cls)
+
+
+_SECRET = frozenset(("broker", "lorawan_keys"))  # their words leave the secret part out themselves
+
+
+def settings_from(environment: Mapping[str, str], **given: object) -> Settings:
+    """Return the settings; what is None was not given.
+
+    Errors  SettingsError, a sentence for each wrong key.
+    """
+    unknown = [
+        name
+        for name in environment
+        if name.startswith("EMSCHER_") and name[8:].lower() not in Settings.model_fields
+    ]
+    if unknown:
+        known = ", ".join(f"EMSCHER_{name.upper()}" for name in Settings.model_fields)
+        raise SettingsError(
+            f"settings: {', '.join(unknown)} is no variable of Emscher; expected one of {known}"
+        )
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = [
+            _sentence(one["loc"], one["type"], one["msg"], one["input"]) for one in error.errors()
+        ]
+        wrong.append(f"Options come before EMSCHER_… variables, and these before {FILE}.")
+        raise SettingsError("\n".join(wrong)) from None
+    except (ValueError, OSError) as error:  # a file that is no TOML, a variable that is no JSON
+        raise SettingsError(
+            f"settings: {FILE} or an EMSCHER_… variable can't be read: {error}"
+        ) from None
+
+
+def _sentence(place: tuple[int | str, ...], kind: str, said: str, given: object) -> str:
+    key = ".".join(str(part) for part in place)
+    wrong = said.removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        wrong = f"expected one of {', '.join(Settings.model_fields)}"
+    # An address may hold a password; the sentences about such settings leave it out.
+    hidden = "found" in wrong or str(place[0]) in _SECRET
+    return f"settings: {key}: {wrong}" + ("" if hidden else f"; found {given!r}")
