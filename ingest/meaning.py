@@ -210,6 +210,21 @@ def measurements(tree: Mapping[str, Json], register_unit: str = "") -> list[Meas
     ]
 
 
+def steps(tree: Mapping[str, Json], register_unit: str = "") -> list[str]:
+    """Return a line for each number of a JSON object: what it is taken for, and why not more."""
+    told = []
+    for name, value, unit in fields(tree):
+        sense = meaning(name, unit, register_unit)
+        stated = f"{name} = {value:.15g}" + (f" {unit}" if unit else "")
+        if sense.quantity in QUANTITIES:
+            channel = f" channel {sense.channel}" if sense.channel else ""
+            ours = f"{scaled(value, sense.scale):.15g} {QUANTITIES[sense.quantity].unit}"
+            told.append(f"{stated} → {sense.quantity}{channel}, {ours}")
+        else:
+            told.append(f"{stated} → kept under its own name; no quantity of ours is certain")
+    return told
+
+
 def number(value: Json, name: str) -> float | None:
     """Return a JSON value as a float: 0 or 1 for a boolean, None for what is no number."""
     if isinstance(value, bool | int | float):

@@ -13,6 +13,7 @@ An uplink without a payload (a heartbeat) needs none. Without any codec it is re
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -20,7 +21,8 @@ from ingest.codecs import CODECS, CODECS_BY_NAME, Codec
 from ingest.codecs.script import Answer
 from ingest.errors import PayloadError
 from ingest.formats.setup import Setup, slug
-from ingest.meaning import measurements
+from ingest.history import measured
+from ingest.meaning import steps
 from ingest.reading import Json, Measurement, Message
 
 _WORD = re.compile(r"[^\W_]+")
@@ -77,7 +79,11 @@ def message(uplink: Uplink, setup: Setup) -> Message | Pending:
     chosen = _chosen(uplink, setup) if setup.codecs else None
     if chosen is None and uplink.decoded:
         setup.note("payload: decoded by the network server; its fields are taken")
-        return _message(uplink, _of_device(measurements(uplink.decoded)))
+        if setup.notes is not None:
+            setup.notes += steps(uplink.decoded)
+        return _message(
+            uplink, _of_device(measured(uplink.decoded, setup.zone, uplink.received_ns))
+        )
     if chosen is None and not uplink.payload:
         return _message(uplink, [])
     if chosen is None:
@@ -86,7 +92,7 @@ def message(uplink: Uplink, setup: Setup) -> Message | Pending:
         setup.note(f"payload: decoded by the script {chosen!r} on FPort {uplink.f_port}")
 
         def finish(answer: Answer) -> Message:
-            return _answered(uplink, answer)
+            return _answered(uplink, answer, setup.zone)
 
         return Pending(chosen, uplink.payload, uplink.f_port, uplink.recv_time, finish)
     setup.note(f"payload: decoded by the codec {chosen.NAME!r} on FPort {uplink.f_port}")
@@ -136,14 +142,22 @@ def _known(names: str, device: str) -> Codec | None:
     return next((codec for codec in CODECS if codec.matches(words, device)), None)
 
 
-def _answered(uplink: Uplink, answer: Answer) -> Message:
+def _answered(uplink: Uplink, answer: Answer, zone: tzinfo) -> Message:
     """Return the message of what a script answered; its warnings are kept as the device's state."""
-    found: list[Measurement] = []
-    for tree in answer.normalized or [answer.data]:
-        found += _of_device(measurements(tree))
     warnings: list[Json] = list(answer.warnings)
     state: Mapping[str, Json] = {"codec_warnings": warnings} if warnings else {}
-    return _message(uplink._replace(state={**uplink.state, **state}), found)
+    return _message(
+        uplink._replace(state={**uplink.state, **state}),
+        of_answer(answer, zone, uplink.received_ns),
+    )
+
+
+def of_answer(answer: Answer, zone: tzinfo, received_ns: int) -> list[Measurement]:
+    """Return what a script answered as measurements: normalised if it does that itself."""
+    found: list[Measurement] = []
+    for tree in answer.normalized or [answer.data]:
+        found += _of_device(measured(tree, zone, received_ns))
+    return found
 
 
 def _of_device(found: list[Measurement]) -> list[Measurement]:
