@@ -73,7 +73,7 @@ def _records(payload: bytes) -> list[Measurement]:
         number = one.value
         if one.name == "enhanced_identification" and isinstance(number, int):
             who = identity(number)
-            medium, number = int(who["medium"]), str(who["serial"])
+            medium, number = who.medium, who.serial
         elif one.name != "fabrication_number":
             continue
         if isinstance(number, str) and number.isdigit():

@@ -4,7 +4,8 @@ Source: EN 13757-2:2018 (frames of the wired bus), EN 13757-3:2013 (application 
 (wireless frames), EN 13757-7 (encryption), OMS Specification, vol. 2; the parts up to 2001 are in
 "The M-Bus: A Documentation", rev. 4.8.
 
-`frames` cuts a payload into frames, `telegram` reads one, `measurements` and `state` say what it
+`frames` cuts a payload into frames, `telegram` reads one, `joined` puts together what a meter cut
+into several, `measurements` and `state` say what it
 means. Wired frames come as on the bus (68h … 16h). Wireless ones come as most receivers hand them
 on: from the length byte, without the checksums of the radio blocks.
 
@@ -14,8 +15,8 @@ meters and means nothing. Compact frames (CI 79h, 7Bh) leave out what their valu
 refused too.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from ingest.meters.mbus_security import opened
 from ingest.meters.mbus_units import DATE, FLAGS, IDENTIFIER, PLAIN
 from ingest.reading import Json, Measurement
 
-__all__ = ["Telegram", "frames", "measurements", "records", "state", "telegram"]
+__all__ = ["Telegram", "frames", "joined", "measurements", "records", "state", "telegram"]
 
 _NOISE = frozenset((0xE5, 0x00, 0xFF))
 _START, _SHORT, _STOP = 0x68, 0x10, 0x16
@@ -35,6 +36,9 @@ _WIRELESS = frozenset((0x44, 0x46, 0x48, 0x08, 0x18, 0x28, 0x38))
 """C fields of radio frames in which a meter sends data: SND-NR, SND-IR, ACC-DMD, RSP-UD."""
 
 _LONG, _FIXED, _BARE, _BRIEF = 0x72, 0x73, 0x78, 0x7A
+_EXTENDED = {0x8C: 2, 0x8E: 10}
+"""Extended link layers in the clear, and how long they are; the true CI field follows."""
+
 _MODE_2 = {0x76: _LONG, 0x77: _FIXED}
 _REFUSED = {
     0x71: "an alarm report, without measurements",
@@ -42,8 +46,9 @@ _REFUSED = {
     0x7B: "a compact frame, whose layout went in an earlier telegram",
     0x69: "the layout of compact frames, without values",
     0x6A: "the layout of compact frames, without values",
-    0x8D: "an encrypted link layer (CI 8Dh)",
-    0x90: "an authentication and fragmentation layer (CI 90h)",
+    0x8D: "an encrypted link layer",
+    0x8F: "an encrypted link layer",
+    0x90: "an authentication and fragmentation layer",
 }
 _REPORTS = (
     "unspecified error",
@@ -149,6 +154,28 @@ def telegram(frame: bytes, key: bytes | None = None) -> Telegram:
     return _application(frame[6], frame[7:-2], None, key)
 
 
+def joined(told: Iterable[Telegram]) -> list[Telegram]:
+    """Join telegrams of one meter that belong together: those that say that more follows.
+
+    A meter with much to say cuts its readout into telegrams and asks for the next to be fetched;
+    only together do they say what it measured. What stands between them stays in its order.
+    """
+    whole: list[Telegram] = []
+    for one in told:
+        before = whole[-1] if whole else None
+        if before is not None and before.more_follows and _who(before) == _who(one):
+            whole[-1] = replace(
+                one, status=before.status | one.status, records=before.records + one.records
+            )
+        else:
+            whole.append(one)
+    return whole
+
+
+def _who(told: Telegram) -> tuple[str, str, int | None, int | None]:
+    return told.manufacturer, told.serial, told.version, told.medium
+
+
 def measurements(told: Telegram, zone: tzinfo, received_ns: int) -> list[Measurement]:
     """Return the measurements of a telegram; those of history carry their own time, UTC ns.
 
@@ -208,6 +235,8 @@ def _shown(one: Record) -> str:
 
 def _is_wireless(frame: bytes) -> bool:
     """Say whether these bytes are one radio frame: a true length, a C field, an address, a CI."""
+    if frame[:1] == b"\x68" and frame[1:2] == frame[2:3] and frame[3:4] == b"\x68":
+        return False
     return len(frame) > 11 and frame[0] == len(frame) - 1 and frame[1] in _WIRELESS
 
 
@@ -241,8 +270,9 @@ def _checked(frame: bytes, start: int, end: int, at: int) -> None:
 
 def _application(ci: int, body: bytes, link: _Link | None, key: bytes | None) -> Telegram:
     """Read the application layer, which its CI field announces."""
-    if ci == 0x8C and link is not None and len(body) > 2:  # short extended link layer: CC, ACC
-        return _application(body[2], body[3:], link, key)
+    if link is not None and ci in _EXTENDED and len(body) > _EXTENDED[ci]:
+        skip = _EXTENDED[ci]
+        return _application(body[skip], body[skip + 1 :], link, key)
     big = ci in _MODE_2
     ci = _MODE_2.get(ci, ci)
     if ci == 0x70:
@@ -283,11 +313,12 @@ def _told(head: _Head, found: list[Record]) -> Telegram:
     more = bool(found) and found[-1].function == MORE
     if not head.address:
         return Telegram("", "", None, None, head.access, head.status, tuple(found), more)
+    who = _identity(head.address)
     return Telegram(
-        _letters(int.from_bytes(head.address[:2], "little")),
-        head.address[5:1:-1].hex().upper(),
-        head.address[6],
-        head.address[7],
+        who.manufacturer,
+        who.serial,
+        who.version,
+        who.medium,
         head.access,
         head.status,
         tuple(found),
@@ -315,20 +346,23 @@ def _need(body: bytes, size: int) -> None:
         raise PayloadError("M-Bus header", f"{size} bytes", f"{len(body)} bytes; it is cut short")
 
 
-def _letters(word: int) -> str:
-    """Return the maker's three letters (EN 13757-3, 5.6); "@" stands for 0."""
-    return "".join(chr(64 + (word >> shift & 31)) for shift in (10, 5, 0))
+class Identity(NamedTuple):
+    """Who a meter is: eight digits, three letters, generation, and device type (MEDIA)."""
+
+    serial: str
+    manufacturer: str
+    version: int
+    medium: int
 
 
-def identity(number: int) -> Mapping[str, str | int]:
-    """Return who an enhanced identification of 8 bytes (VIF 79h) names.
-
-    number  the eight bytes as an integer, lowest first: serial, manufacturer, version, medium
-    """
+def identity(number: int) -> Identity:
+    """Return who an enhanced identification (VIF 79h) of 8 bytes names; its value as a number."""
     raw = number.to_bytes(8, "little")
-    return {
-        "serial": raw[3::-1].hex().upper(),
-        "manufacturer": _letters(int.from_bytes(raw[4:6], "little")),
-        "version": raw[6],
-        "medium": raw[7],
-    }
+    return _identity(raw[4:6] + raw[0:4] + raw[6:8])
+
+
+def _identity(address: bytes) -> Identity:
+    """Return who an address names: maker, number, generation and type, 2 + 4 + 1 + 1 bytes."""
+    maker = int.from_bytes(address[:2], "little")
+    letters = "".join(chr(64 + (maker >> shift & 31)) for shift in (10, 5, 0))  # "@" stands for 0
+    return Identity(address[5:1:-1].hex().upper(), letters, address[6], address[7])

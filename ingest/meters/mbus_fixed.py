@@ -1,6 +1,7 @@
 """The fixed data structure of the oldest M-Bus meters: two counters, and nothing else.
 
-Source: "The M-Bus: A Documentation", rev. 4.8, 6.2 "Fixed data structure" and 8.2 (CI 73h, 77h).
+Source: "The M-Bus: A Documentation", rev. 4.8, 6.2 "Fixed data structure" and the
+tables of its units and media in the appendix (CI 73h, 77h).
 """
 
 from ingest.meters.mbus_records import Record

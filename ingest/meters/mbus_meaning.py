@@ -1,7 +1,8 @@
 """What M-Bus records mean for a city: our quantities, their channels and their times.
 
-Source: EN 13757-3:2013, 6.3 (storage number, tariff, subunit) and 5.7 table 3 (device types);
-OMS Specification, vol. 2, annex B for the VIFEs that mark what flows out (3Ch) or in (3Bh).
+Source: EN 13757-3:2013, "Data information block" (storage number, tariff, subunit) and "Device type
+identification"; OMS Specification, vol. 2, annex B for the VIFEs that mark what flows out (3Ch) or
+in (3Bh).
 
 The medium decides what a register counts: the energy of an electricity meter is
 `active_energy_import`, of a heat or cooling meter `heat_energy` (channel "cooling" for a cooling
@@ -275,10 +276,7 @@ def _times(records: Sequence[Record], zone: tzinfo, received_ns: int) -> Iterato
         if one.kind != DATE or not one.storage or one.modifiers or not isinstance(value, date):
             continue
         moment = value if isinstance(value, datetime) else datetime(*value.timetuple()[:3])
-        try:
-            time_ns = local_ns(moment.isoformat(timespec="seconds"), zone, received_ns)
-        except OverflowError:
-            continue
+        time_ns = local_ns(moment.isoformat(timespec="seconds"), zone, received_ns)
         if EARLIEST_NS <= time_ns <= received_ns + AHEAD_NS_MAX:
             yield _Time(at, one.storage, one.function, time_ns)
 

@@ -1,7 +1,7 @@
 """Data records of M-Bus: how DIF, DIFE, VIF, VIFE and the data behind them become a value.
 
-Source: EN 13757-3:2013, 6.3 "Data information block", 6.4 "Value information block" and annex A
-"Coding of data records" (types A to J); "The M-Bus: A Documentation", rev. 4.8, chapter 6.
+Source: EN 13757-3:2013, "Data information block", "Value information block" and annex A (types A
+to J); "The M-Bus: A Documentation", rev. 4.8, 6.3 "Variable data structure" and 8.4.
 
 A record stands by itself, so this also reads records that come without a frame, as LoRaWAN
 payloads do. Numbers are little-endian; the old mode 2 (CI 76h, 77h) sends them big-endian.
@@ -33,7 +33,7 @@ from ingest.meters.mbus_units import (
 from ingest.meters.mbus_values import CLOCKS, Value, bcd, float32, integer, scaled_integer
 
 CHAIN_MAX = 10
-"""DIFEs, and VIFEs, that one record may have (EN 13757-3, 6.3.4 and 6.4.1)."""
+"""DIFEs, and VIFEs, that one record may have (EN 13757-3)."""
 
 FUNCTIONS = ("instantaneous", "maximum", "minimum", "error")
 MANUFACTURER, MORE = "manufacturer", "more"
@@ -267,7 +267,7 @@ def _value(reader: _Reader, field: int, meaning: _Meaning) -> tuple[Value, str]:
 
 
 def _variable(reader: _Reader, meaning: _Meaning) -> tuple[Value, str]:
-    """Data whose first byte (LVAR) says what it is: text, BCD or binary (6.3.3, table 7)."""
+    """Data whose first byte (LVAR) says what it is: text, BCD or binary."""
     lvar = reader.byte("LVAR")
     if lvar <= 0xBF:
         return reader.take(lvar, "text")[::-1].decode("latin-1"), ""
@@ -286,5 +286,5 @@ def _variable(reader: _Reader, meaning: _Meaning) -> tuple[Value, str]:
         return integer(raw, meaning.sense, meaning.signed)
     sizes = {**{code: 4 * (code - 0xEC) for code in range(0xF0, 0xF5)}, 0xF5: 48, 0xF6: 64}
     if lvar not in sizes:
-        raise reader.wrong("an LVAR of EN 13757-3, table 7", f"{lvar:02X}h")
+        raise reader.wrong("an LVAR of EN 13757-3 (00h-C9h, D0h-D9h, E0h-F6h)", f"{lvar:02X}h")
     return reader.take(sizes[lvar], "binary data"), ""

@@ -1,7 +1,7 @@
 """Encryption of M-Bus telegrams: what a configuration word says, and how mode 5 is opened.
 
-Source: EN 13757-7:2018, 7.5 (configuration field) and 7.6 (mode 5: AES-128, cipher block
-chaining); OMS Specification, vol. 2, 9.2.4 for the initial vector.
+Source: EN 13757-7:2018, "Configuration field" and "Security mode 5" (AES-128, cipher block
+chaining); OMS Specification, vol. 2, for the initial vector.
 """
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes

@@ -1,8 +1,8 @@
 """What an M-Bus record measures: the value information field (VIF) and its extensions (VIFE).
 
-Source: EN 13757-3:2013, 6.4 "Value information block": primary VIF (table 10), main extension
-FDh (table 12), alternate extension FBh (table 14), combinable VIFE (table 15) and their extension
-FCh (table 16). The same codes up to 2001 are in "The M-Bus: A Documentation", 8.4.3 to 8.4.5.
+Source: EN 13757-3:2013, "Value information block": the tables of the primary VIF, of the main
+extension FDh, of the alternate extension FBh, of the combinable VIFE and of their extension FCh.
+The codes of before 2001 are in "The M-Bus: A Documentation", rev. 4.8, 8.4.3 to 8.4.5.
 
 Names are ours, units are UCUM codes. A factor is a fraction of integers, so that a value that was
 sent as an integer is scaled without a rounding in between.
@@ -215,7 +215,6 @@ ALTERNATE: dict[int, Sense] = {
     **_decades(0x5C, 4, "return_temperature", "[degF]", -3),
     **_decades(0x60, 4, "temperature_difference", "[degF]", -3),
     **_decades(0x64, 4, "external_temperature", "[degF]", -3),
-    0x68: Sense("heat_cost_rating"),
     **_decades(0x70, 4, "temperature_limit", "[degF]", -3),
     **_decades(0x74, 4, "temperature_limit", "Cel", -3),
     **_decades(0x78, 8, "cumulated_power_maximum", "W", -3),
@@ -310,7 +309,7 @@ RECORD_ERRORS: dict[int, str] = {
     0x18: "data error",
     0x1C: "premature end of record",
 }
-"""VIFE by which a meter reports that it can't give the value (table 17, "record errors")."""
+"""VIFE by which a meter reports that it can't give the value ("record errors")."""
 
 
 def combinable(code: int) -> Modifier:

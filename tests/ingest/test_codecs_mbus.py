@@ -30,7 +30,7 @@ PLACES = {
     "error_flag": ("error_flags", "", 1),
 }
 # Two values that the vendor's decoders print in the wrong base: the number of a meter is BCD
-# (EN 13757-3, 6.4, VIF 78h), and flags are a number of bits, not the digits of its hex.
+# (EN 13757-3, VIF 78h), and flags are a number of bits, not the digits of its hex.
 VENDOR_IS_WRONG = {
     ("cmi4130", "serial", 277899033): 10906719,
     ("cmi4140", "error_flag", 10000): 0x10000,
