@@ -69,7 +69,10 @@ def read(envelope: Envelope, setup: Setup) -> Message:
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise PayloadError("telegram", f"at most {PAYLOAD_BYTES_MAX} bytes", len(payload))
     if not _is_bytes(payload) and not _is_text(payload):
-        payload = _unpacked(payload) or payload
+        unpacked = _unpacked(payload)
+        if unpacked is not None:
+            setup.note(f"hex or base64: the text stands for {len(unpacked)} bytes")
+            payload = unpacked
     if _is_sml(payload):
         meters, faults = _sml(payload, setup)
     elif _is_text(payload):

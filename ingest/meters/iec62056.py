@@ -35,6 +35,12 @@ _ID_PLACES = ("96.1.0", "96.1.255", "C.1.0", "0.0.0", "0.0.9", "C.1", "96.1.1", 
 _MEASURES = frozenset(("4", "5", "6", "7", "8", "9", "29"))
 """Value groups D of numbers that were measured, whether or not a unit stands by them."""
 
+_COUNTS = frozenset(("6", "7", "8"))
+"""Value groups D of service entries ("C") that count: battery and operating hours, failures."""
+
+_SERVICE = 96
+"""Value groups C from here on are about the meter: numbers there without a unit are flags."""
+
 
 class Telegram(NamedTuple):
     """A readout. checked: a block check was there and right."""
@@ -112,7 +118,11 @@ def is_measured(one: Dataset) -> bool:
     if one.groups[0].number is None:
         return False
     groups = obis.obis(one.code)
-    return bool(one.groups[0].unit) or (groups is not None and groups.d in _MEASURES)
+    if one.groups[0].unit or groups is None:
+        return bool(one.groups[0].unit)
+    if groups.c == "C":
+        return groups.d in _COUNTS
+    return groups.c.isdigit() and 0 < int(groups.c) < _SERVICE and groups.d in _MEASURES
 
 
 def place(code: str) -> str:

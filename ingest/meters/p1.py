@@ -1,4 +1,4 @@
-"""DSMR P1: the customer port of Dutch, Belgian, Luxembourg, Austrian, Swedish, Hungarian meters.
+"""DSMR P1: the customer port of meters from the Netherlands, Belgium, Luxembourg and many more.
 
 Source: Netbeheer Nederland, "P1 Companion Standard" 2.2, 3.0, 4.2.2 and 5.0.2 (chapters 5 and 6);
 Fluvius "e-MUCS-P1" 1.7.1; Luxmetering "P1 Port specification"; Energiforetagen "Branschrekom-
@@ -39,7 +39,7 @@ _CHILD = re.compile(r"0-([1-9]\d?):(24|96)\.(\d+)\.(\d+)")
 _LOGS = frozenset(("0-0:98.1.0", "1-0:99.97.0", "0-0:99.97.0"))
 _COUNTERS = re.compile(r"[01]-0:(?:96\.7\.\d+|(?:32|52|72)\.(?:32|33|36|37)\.0)")
 _TEXTS = re.compile(r"\d-\d+:96\.(?:13\.\d+|1\.\d+)|0-0:42\.0\.0")
-_OWN_IDS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:42.0.0", "1-0:0.0.0")
+_OWN_IDS = ("0-0:96.1.1", "0-0:96.1.0", "0-0:42.0.0", "0-0:0.0.0", "1-0:0.0.0")
 
 GAS, WATER, HEAT = "gas_volume", "water_volume", "heat_energy"
 _KINDS = {

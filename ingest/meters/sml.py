@@ -46,6 +46,8 @@ UNITS = {
 _SEC_INDEX, _TIMESTAMP, _LOCAL = 1, 2, 3
 _SERVER = re.compile(rb"[\x09\x0a]([\x01-\x09])([A-Z]{3})(.)(.{4})", re.DOTALL)
 _SERIAL_MAX = 99_999_999
+_OWN_IDS = ("1-0:96.1.0*255", "1-0:0.0.9*255")
+_MAKER = "129-129:199.130.3*255"
 _STATUS_EXPORTS = 0x20
 _POWERS = frozenset(f"1-0:{c}.7.0*255" for c in (1, 16, 36, 56, 76))
 _MISTAKEN_WIDTH_MAX = 3
@@ -218,7 +220,17 @@ def _get_list(body: Value) -> Readout:
     parts = elements(body, 7, "SML GetList.Res")
     server, name = octets(parts[1], "SML server id"), octets(parts[2], "SML list name")
     entries = tuple(_entry(value) for value in listed(parts[4], "SML list of values"))
-    return Readout(server or b"", name, _time(parts[3]), entries)
+    if server is None:  # it may be left out of the head; most meters repeat it as a value
+        told = (_octets_of(entries, code) for code in _OWN_IDS)
+        server = next(filter(None, told), b"")
+    return Readout(server, name, _time(parts[3]), entries)
+
+
+def _octets_of(entries: tuple[Entry, ...], code: str) -> bytes:
+    """Return the octet string of a code; none of them is empty."""
+    return next(
+        (one.value for one in entries if one.code == code and isinstance(one.value, bytes)), b""
+    )
 
 
 def _entry(value: Value) -> Entry:
@@ -335,7 +347,8 @@ def _exports(readout: Readout) -> bool | None:
     """Say which way the unsigned power of an EMH meter flows; None: nothing says it."""
     codes = {entry.code: entry for entry in readout.entries}
     register = codes.get("1-0:1.8.0*255")
-    if b"EMH" not in readout.server[1:5] or "1-0:16.7.0*255" in codes or register is None:
+    emh = b"EMH" in readout.server[1:5] or _octets_of(readout.entries, _MAKER) == b"EMH"
+    if not emh or "1-0:16.7.0*255" in codes or register is None:
         return None
     return None if register.status is None else bool(register.status & _STATUS_EXPORTS)
 

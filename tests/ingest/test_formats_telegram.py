@@ -109,6 +109,16 @@ def test_d0():
     assert message.model == "ESY5Q3DA1004 V3.04"
 
 
+def test_a_frame_that_cannot_be_read_does_not_hide_another():
+    notes: list[str] = []
+    request = bytes.fromhex("6805056853fe510102a516")
+    message = read(MBUS + request + MBUS, setup=Setup(AMSTERDAM, notes=notes))
+    assert message == read(MBUS)
+    assert any("request" in note for note in notes)
+    with pytest.raises(PayloadError, match="request"):
+        read(request)
+
+
 def test_m_bus():
     message = read(MBUS)
     assert message.device == "ACW09011523"
@@ -207,6 +217,8 @@ def test_cut_telegrams_are_ours_and_are_refused(payload: bytes):
         b"The value (1.8.0) is 5\n",
         b"vzlogger 0.8.0 (libsml)\n",
         b"deadbeefdeadbeefdeadbeef",
+        b"1b1b1b1b01010101f",
+        b"GxsbGwEBAQF2BQ8aIGBiAGIAcmM",  # base64 cut in a group
         bytes(40),
         b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
         b"weather,location=us temperature=82 1465839830100400200\n",

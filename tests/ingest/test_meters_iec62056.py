@@ -113,6 +113,22 @@ def test_a_register_without_a_unit_is_not_taken_for_wh_or_kwh():
     assert values(bare("1-0:1.8.0*255(001234.5)")) == {("1-0:1.8.0*255", ""): 1234.5}
 
 
+def test_flags_dates_and_serial_numbers_are_no_measurements():
+    told = read(bare("1-0:96.5.5*255(80)", "0.9.1(123456)", "0.9.2(210507)", "C.5.0(0400)"))
+    assert iec62056.measurements(told, BERLIN, NOW) == []
+    assert iec62056.state(told)["1-0:96.5.5*255"] == "80"
+    assert iec62056.state(told)["C.5.0"] == "0400"
+
+
+def test_phases_tariffs_and_units_that_do_not_fit():
+    assert values(bare("21.8.1(1*kWh)", "41.8.0(2*m3)", "1-0:2.8.0(3*A)", "P.98(4*kWh)")) == {
+        ("active_energy_import", "L1.T1"): 1000.0,
+        ("41.8.0", ""): 2.0,
+        ("1-0:2.8.0", ""): 3.0,
+        ("P.98", ""): 4.0,
+    }
+
+
 def test_other_media():
     assert values(
         bare(

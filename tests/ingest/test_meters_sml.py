@@ -167,6 +167,13 @@ def test_what_the_encoder_says_is_read_with_and_without_transport():
     assert sml.server_name(only(PLAIN).server) == "1EMH0012345678"
 
 
+def test_a_server_id_that_only_a_value_states():
+    named = entry("1.0.0.0.9.255", o(EMH))
+    body = many(NONE, NONE, NONE, NONE, many(named, IMPORT), NONE, NONE)
+    assert only(message(0x0701, body)).server == EMH
+    assert only(message(0x0701, get_list(IMPORT, server=b""))).server == b""
+
+
 @pytest.mark.parametrize(
     ("server", "name"),
     [
@@ -341,6 +348,10 @@ def test_direction_of_an_emh_meter_is_in_the_status_of_its_register():
         register = entry("1.0.1.8.0.255", u(1), u(30), i(0), u(status, 4))
         one = sml.measurements(only(meter_file(register, power, server=server)))[1]
         assert (one.quantity, one.value) == expected
+    register = entry("1.0.1.8.0.255", u(1), u(30), i(0), u(0x1A2, 2))
+    maker = entry("129.129.199.130.3.255", o(b"EMH"))  # its server id may be that of M-Bus
+    told = values(meter_file(maker, register, power, server=bytes.fromhex("01a815986480020102")))
+    assert told["active_power", ""] == -126.6
     both = meter_file(entry("1.0.1.8.0.255", u(1), u(30), i(0), u(0x1A2, 4)), power, POWER)
     assert values(both)[("active_power", "")] == -1500.0
     assert values(both)[("1-0:15.7.0*255", "")] == 126.6
