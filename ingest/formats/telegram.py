@@ -5,9 +5,9 @@ payload is, its shape says, never its topic; JSON, numbers and other texts are n
 
 The device is the number that the telegram states: an SML server id or a serial number as DIN
 43863-5 spells it ("1EMH0012345678"), else as it stands there. A telegram that states none is named
-by its topic. Several telegrams in one payload: each keeps its own time; of those of one meter that
-state no time only the last counts, since nobody knows when the others were. Further meters (a P1
-meter's gas and water) are devices of their own.
+by its topic. Several telegrams in one payload: each keeps its own time; where those of one meter
+state none, the last of each value counts, since nobody knows when the others were. Further meters
+(a P1 meter's gas and water) are devices of their own.
 """
 
 import base64
@@ -37,7 +37,7 @@ _LINES = re.compile(
 
 _MBUS_SILENCE = b"\xe5\x00\xff"
 _RADIO_C = frozenset((0x08, 0x18, 0x28, 0x38, 0x44, 0x46, 0x48))
-_RADIO_CI = frozenset((0x70, 0x71, 0x72, 0x78, 0x79, 0x7A, 0x7B, 0x8C, 0x8D, 0x90))
+_RADIO_CI = frozenset((0x70, 0x71, 0x72, 0x78, 0x79, 0x7A, 0x7B, 0x8C, 0x8D, 0x8E, 0x8F, 0x90))
 _NUMBERS_AT = (4, 7, 11)
 """Where an M-Bus number may stand: in a radio address, and after the CI of a wired, radio frame."""
 
@@ -201,18 +201,19 @@ def _mbus(
     """Return the meters of M-Bus frames; a frame that no one can read does not hide another."""
     meters: list[_Meter] = []
     wrong: list[PayloadError] = []
+    told: list[mbus.Telegram] = []
     for frame in mbus.frames(payload):
         try:
-            told = mbus.telegram(frame, _key(frame, setup))
-            measured = mbus.measurements(told, setup.zone, received_ns)
+            told.append(mbus.telegram(frame, _key(frame, setup)))
         except PayloadError as fault:
             wrong.append(fault)
-            continue
-        device = f"{told.manufacturer}{told.serial}" if told.serial.strip("0") else None
-        meters.append(_Meter(device, None, measured, mbus.state(told), ""))
+    for one in mbus.joined(told):
+        device = f"{one.manufacturer}{one.serial}" if one.serial.strip("0") else None
+        measured = mbus.measurements(one, setup.zone, received_ns)
+        meters.append(_Meter(device, None, measured, mbus.state(one), ""))
     if not meters:
         raise wrong[0] if wrong else PayloadError("M-Bus frames", "one with data", "none")
-    setup.note(f"M-Bus: {len(meters)} frame(s) with data")
+    setup.note(f"M-Bus: {len(told)} telegram(s) with data")
     return meters, tuple(wrong)
 
 
@@ -249,14 +250,10 @@ def _joined(device: str, told: list[_Meter], setup: Setup) -> Message:
         return Message(
             device, last.time_ns, last.measurements, last.state, model=last.model, format=NAME
         )
-    timeless = sum(meter.time_ns is None for meter in told[:-1])
-    if timeless:
-        setup.note(f"{device}: {timeless} earlier telegram(s) without a time left out")
+    setup.note(f"{device}: {len(told)} telegrams; of values without a time the last counts")
     found: dict[tuple[str, str, int | None], Measurement] = {}
     state: dict[str, Json] = {}
     for meter in told:
-        if meter.time_ns is None and meter is not last:
-            continue
         state |= meter.state
         for one in meter.measurements:
             own = one._replace(time_ns=meter.time_ns if one.time_ns is None else one.time_ns)

@@ -155,11 +155,17 @@ def test_telegrams_of_two_meters_are_two_devices():
     ]
 
 
-def test_of_telegrams_without_a_time_the_last_counts():
+def test_of_values_without_a_time_the_last_counts():
     notes: list[str] = []
-    twice = read(HOLLEY + HOLLEY, setup=Setup(AMSTERDAM, notes=notes))
-    assert twice == read(HOLLEY)
-    assert any("without a time" in note for note in notes)
+    old = P1["V2_2"].replace(
+        b"1-0:1.7.0(0001.01*kW)", b"1-0:1.7.0(0009.99*kW)\r\n1-0:32.7.0(230*V)"
+    )
+    told = read(old + P1["V2_2"], setup=Setup(AMSTERDAM, notes=notes)).measurements
+    power = [one.value for one in told if (one.quantity, one.channel) == ("active_power", "import")]
+    assert power == [1010.0]
+    assert [one.value for one in told if one.quantity == "voltage"] == [230.0]
+    assert any("the last counts" in note for note in notes)
+    assert read(HOLLEY + HOLLEY) == read(HOLLEY)
 
 
 def test_telegrams_with_times_keep_them_all():
