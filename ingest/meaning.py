@@ -2,7 +2,8 @@
 
 The rules, in this order:
 1. One of our own quantity names is that quantity in its canonical unit, as it is; what follows
-   it after a dot is its channel ("active_power.L1").
+   it after a dot is its channel ("active_power.L1"). Names that makers use with several units
+   ("distance", "level", "no2") are ours only with a unit, else they stay theirs.
 2. An OBIS code (IEC 62056-61: "1-0:1.8.0*255", "1.8.0", "1_8_0") is what the code says. Registers
    are in Wh, the code's base unit, unless the caller says otherwise.
 3. The words of the name ("TempC_SHT", "Total_in", "energy_kwh", "air.co2") must *all* be
@@ -10,8 +11,8 @@ The rules, in this order:
    without weight. One word more ("temperature_alarm", "power_max"), and the field is not ours.
 4. Everything else stays under the vendor's own dotted name, as it is and without a unit.
 
-Nothing is guessed from a value. A register of energy needs a unit, in its name or from the
-caller; "battery" and "vdd" alone may be V, mV or % and stay the vendor's; so do units
+The tables of words are in ingest/words.py. Nothing is guessed from a value. A register of energy
+needs a unit, in its name or from the caller; "battery" and "vdd" alone may be V, mV or % and stay the vendor's; so do units
 in lower case that may be milli or mega ("MWh" and "mWh" are told apart, "mwh" is not).
 
 Booleans become 0 and 1. Strings are ignored, also those that look like numbers: they are serial
@@ -28,6 +29,15 @@ from ingest.errors import PayloadError
 from ingest.quantity import QUANTITIES
 from ingest.reading import Json, Measurement
 from ingest.unit import SAME, SPELLED, UNITS, Scale, scale_of, scaled
+from ingest.words import (
+    CHANNELS,
+    ENERGY_UNITS,
+    NEEDS_UNIT,
+    NOUN_WORDS,
+    NOUNS,
+    NUMBERABLE,
+    WEIGHTLESS,
+)
 
 DEPTH_MAX = 32
 FIELDS_MAX = 4096
@@ -50,76 +60,6 @@ class Field(NamedTuple):
     value: float
     unit: str
 
-
-_NOUNS_OF = {
-    "temperature": "temperature temp tempc temperatur air_temperature",
-    "dew_point": "dew_point dewpoint",
-    "humidity": "humidity hum relative_humidity rel_humidity humi feuchte luftfeuchte",
-    "co2": "co2 carbon_dioxide e_co2 eco2 co2_concentration",
-    "tvoc": "tvoc voc",
-    "pm1": "pm1",
-    "pm2_5": "pm25 pm2_5",
-    "pm10": "pm10",
-    "no2": "no2",
-    "o3": "o3 ozone",
-    "noise_laeq": "noise_laeq noise laeq leq sound_avg sound_average",
-    "noise_peak": "noise_peak sound_peak peak_noise",
-    "pressure": "pressure air_pressure barometric_pressure barometer atmospheric_pressure",
-    "illuminance": "illuminance light lux luminosity illumination light_intensity light_level",
-    "soil_moisture": "soil_moisture moisture",
-    "level": "level water_level fill_height",
-    "distance": "distance",
-    "rainfall": "rainfall rain",
-    "wind_speed": "wind_speed windspeed",
-    "wind_direction": "wind_direction wind_dir",
-    "battery_voltage": "battery_voltage bat_v batt_v battery_v voltage_battery vbat vbatt"
-    " bat_voltage batt_voltage battery_mv bat_mv batt_mv vdd_mv vdd_v",
-    "battery_level": "battery_level battery_percent battery_percentage bat_percentage"
-    " battery_pct bat_pct battery_soc batt_percent",
-    "active_energy_import": "energy total_in e_in energy_in energy_import import_energy"
-    " total_energy energy_total active_energy energy_consumed total_consumed total_import"
-    " import_active verbrauch gesamtverbrauch bezug netzbezug zaehlerstand energie",
-    "active_energy_export": "total_out e_out energy_out energy_export export_energy"
-    " energy_produced total_export export_active export_total einspeisung netzeinspeisung"
-    " gesamteinspeisung",
-    "reactive_energy_import": "reactive_energy import_reactive",
-    "reactive_energy_export": "export_reactive",
-    "active_power": "power power_curr power_current active_power p_total leistung wirkleistung"
-    " power_act power_in_out current_power",
-    "reactive_power": "reactive_power blindleistung",
-    "apparent_power": "apparent_power scheinleistung",
-    "power_factor": "power_factor factor cos_phi cosphi pf",
-    "voltage": "voltage volt volts spannung",
-    "current": "current amperage curr amps ampere strom",
-    "frequency": "frequency freq frequenz",
-    "gas_volume": "gas gas_volume",
-    "water_volume": "water water_volume",
-    "heat_energy": "heat heat_energy waerme",
-    "flow": "flow flow_rate volume_flow",
-    "occupancy": "occupancy presence occupied",
-    "water_leak": "water_leak waterleak",
-}
-_NOUNS = {words: quantity for quantity, names in _NOUNS_OF.items() for words in names.split()}
-_NOUN_WORDS = frozenset(word for noun in _NOUNS for word in noun.split("_"))
-_NEEDS_UNIT = frozenset(
-    ("noise", "gas", "water", "flow", "flow_rate", "volume_flow", "heat", "waerme")
-)
-_ENERGY_UNITS = frozenset(("Wh", "var.h", "VA.h"))
-
-_CHANNELS = {
-    **{f"{letter}{n}": f"L{n}" for letter in ("l", "p", "phase", "ph") for n in (1, 2, 3)},
-    **{f"t{n}": f"T{n}" for n in range(1, 10)},
-    **{str(n): str(n) for n in range(100)},
-    **{word: word for word in ("internal", "indoor", "outdoor", "soil", "probe", "surface")},
-    **dict.fromkeys(("external", "ext"), "external"),
-    **{word: word for word in ("water", "board", "chip", "supply", "return")},
-}
-_NEUTRAL = (
-    "air ambient value val sensor sensors measured sht now inst instantaneous actual data decoded"
-    " payload measurements values uplink object channel ch input port"
-)
-_WEIGHTLESS = frozenset(_NEUTRAL.split())
-_NUMBERABLE = _NOUN_WORDS | _WEIGHTLESS | {"external", "ext"}
 
 _OBIS = re.compile(r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]\d+)?$")
 _OBIS_REGISTERS = {
@@ -147,8 +87,10 @@ _OBIS_NOW: dict[int, tuple[str, str, Scale]] = {
 }
 
 _SPELLING = re.compile("(" + "|".join(sorted(SPELLED, key=lambda word: -len(word))) + r")(?![a-z])")
-_PM25 = re.compile(r"(?i)pm2[.,]5")
-_PM1 = re.compile(r"(?i)pm1[.,]0(?!\d)")
+_PM25 = re.compile(r"(?i)pm[._ ]?2[.,_]?5(?!\d)")
+_PM1 = re.compile(r"(?i)pm[._ ]?1[.,_]0(?!\d)|pm[. _]1(?![\d.,_])")
+_PM10 = re.compile(r"(?i)pm[._ ]10(?!\d)")
+_HEATING = re.compile(r"(?i)(?<![a-z])flow(?=[_ .]?temp)")
 _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _APART = re.compile(r"[\W_]+")
 _NUMBERED = re.compile(r"([a-z]{2,})(\d{1,2})")
@@ -162,10 +104,11 @@ def meaning(name: str, unit: str = "", register_unit: str = "") -> Meaning:
     unit           the unit that the message itself states for it, "" for none
     register_unit  the unit of registers of energy that name none ("kWh"); "" if nobody knows
     """
-    bare = _PM1.sub("pm1", _PM25.sub("pm2_5", name.removesuffix(".value")))
+    bare = _PM1.sub("pm1", _PM25.sub("pm2_5", _PM10.sub("pm10", name.removesuffix(".value"))))
+    bare = _HEATING.sub("supply", bare)  # the flow of a heating circuit, and not how fast
     found = _ours(bare, unit) or _obis(bare, unit, register_unit)
     # One of our names in a unit that is not ours must not pass for ours.
-    own = f"{name}_{unit}" if name in QUANTITIES else name
+    own = f"{name}_{unit or 'as_sent'}" if name in QUANTITIES else name
     return found or _worded(bare, unit, register_unit) or Meaning(own, "", SAME)
 
 
@@ -260,13 +203,13 @@ def _walk(node: Json, name: str, depth: int) -> Iterator[Field]:
 
 def _ours(name: str, unit: str) -> Meaning | None:
     quantity, _, channel = name.partition(".")
-    if quantity not in QUANTITIES:
+    if quantity not in QUANTITIES or (not unit and quantity in NEEDS_UNIT):
         return None
     words = _words(channel)
     scale = scale_of(quantity, unit) if unit else SAME
-    if scale is None or not _CHANNELS.keys() >= set(words):
+    if scale is None or not CHANNELS.keys() >= set(words):
         return None
-    return Meaning(quantity, ".".join(_CHANNELS[word] for word in words), scale)
+    return Meaning(quantity, ".".join(CHANNELS[word] for word in words), scale)
 
 
 def _obis(name: str, unit: str, register_unit: str) -> Meaning | None:
@@ -304,11 +247,11 @@ def _worded(name: str, unit: str, register_unit: str) -> Meaning | None:
         (start, end)
         for start in range(len(words))
         for end in range(start + 1, min(start + 4, len(words)) + 1)
-        if "_".join(words[start:end]) in _NOUNS
+        if "_".join(words[start:end]) in NOUNS
     ]
     for start, end in sorted(spans, key=lambda span: (span[0] - span[1], span[0])):
         noun = "_".join(words[start:end])
-        rest = _rest(words[:start] + words[end:], _NOUNS[noun])
+        rest = _rest(words[:start] + words[end:], NOUNS[noun])
         if rest is not None:
             return _settled(noun, *rest, unit, register_unit)
     return None
@@ -318,16 +261,16 @@ def _settled(
     noun: str, channel: str, stated: Scale | None, unit: str, register_unit: str
 ) -> Meaning | None:
     """Decide the scale: the unit that the message states, else the name's, else the usual one."""
-    quantity = _NOUNS[noun]
+    quantity = NOUNS[noun]
     if unit:
         stated = scale_of(quantity, unit)
         return None if stated is None else Meaning(quantity, channel, stated)
     if noun.endswith(("_mv", "_v")) and quantity == "battery_voltage":
         stated = UNITS["V"][noun.rsplit("_", 1)[1]]
-    if stated is None and QUANTITIES[quantity].unit in _ENERGY_UNITS and noun not in _NEEDS_UNIT:
+    if stated is None and QUANTITIES[quantity].unit in ENERGY_UNITS and noun not in NEEDS_UNIT:
         stated = _register_scale(quantity, register_unit) if register_unit else None
         return None if stated is None else Meaning(quantity, channel, stated)
-    if stated is None and noun in _NEEDS_UNIT:
+    if stated is None and noun in NEEDS_UNIT:
         return None
     return Meaning(quantity, channel, stated or SAME)
 
@@ -338,7 +281,7 @@ def _words(name: str) -> list[str]:
     words: list[str] = []
     for word in _APART.split(_CAPITAL.sub("_", spelled).lower()):
         numbered = _NUMBERED.fullmatch(word)
-        if numbered and word not in _NOUN_WORDS and numbered[1] in _NUMBERABLE:
+        if numbered and word not in NOUN_WORDS and numbered[1] in NUMBERABLE:
             words += numbered.groups()
         elif word:
             words.append(word)
@@ -359,9 +302,9 @@ def _rest(words: list[str], quantity: str) -> tuple[str, Scale | None] | None:
         word = words[at]
         if scale is None and word in units:
             scale = units[word]
-        elif word in _CHANNELS:
-            channels.append(_CHANNELS[word])
-        elif word not in _WEIGHTLESS:
+        elif word in CHANNELS:
+            channels.append(CHANNELS[word])
+        elif word not in WEIGHTLESS:
             return None
         at += 1
     return ".".join(channels), scale

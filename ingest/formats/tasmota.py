@@ -209,11 +209,11 @@ def _plain(content: dict[str, Json], group: str, units: dict[str, str]) -> Itera
 
 def _sense(field: str, unit: str, group: str, units: dict[str, str]) -> tuple[str, Meaning]:
     """Return the full name and the meaning of a field."""
+    if field == "Distance" and not unit:
+        unit = _DISTANCE_UNIT.get(_NUMBER.sub("", group), "")
     sense = meaning(field, unit, "kWh")
     if sense.scale is SAME and not unit:
         unit = units.get(_UNIT_KEY.get(sense.quantity, ""), "")
-        if sense.quantity == "distance":
-            unit = _DISTANCE_UNIT.get(_NUMBER.sub("", group), "unknown")
         sense = meaning(field, unit, "kWh") if unit else sense
     name = f"{group}.{field}" if group else field
     if sense.quantity in QUANTITIES:

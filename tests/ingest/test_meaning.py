@@ -57,7 +57,22 @@ VENDORS_OWN = None
         # our own names, in our own units
         ("active_energy_import", ("active_energy_import", "", 1)),
         ("active_power.L1", ("active_power", "L1", 1)),
-        ("distance", ("distance", "", 1)),
+        ("pressure", ("pressure", "", 1)),
+        # spelled in ways of their own
+        ("PM1_0", ("pm1", "", 1)),
+        ("pm.2.5", ("pm2_5", "", 1)),
+        ("pm.10", ("pm10", "", 1)),
+        ("pm25", ("pm2_5", "", 1)),
+        ("flow_temperature", ("temperature", "supply", 1)),
+        ("return_temperature", ("temperature", "return", 1)),
+        ("Vorlauf_Temperatur", ("temperature", "supply", 1)),
+        ("rh", ("humidity", "", 1)),
+        ("action.motion.detected", ("motion", "", 1)),
+        ("position.latitude", ("latitude", "", 1)),
+        ("wind.speed", ("wind_speed", "", 1)),
+        ("water.leak", ("water_leak", "", 1)),
+        ("distance_cm", ("distance", "", 0.01)),
+        ("no2_ugm3", ("no2", "", 1)),
         # codes
         ("1-0:1.8.0*255", ("active_energy_import", "", 1)),
         ("1.8.0", ("active_energy_import", "", 1)),
@@ -68,6 +83,9 @@ VENDORS_OWN = None
         ("1-0:56.7.0", ("active_power", "L2", 1)),
         ("1-0:72.7.0", ("voltage", "L3", 1)),
         # not understood in full, or ambiguous: the vendor's
+        ("NO2", VENDORS_OWN),
+        ("Distance", VENDORS_OWN),
+        ("water_level", VENDORS_OWN),
         ("temperature_alarm", VENDORS_OWN),
         ("temperature.high", VENDORS_OWN),
         ("power_max", VENDORS_OWN),
@@ -88,6 +106,7 @@ VENDORS_OWN = None
     ],
 )
 def test_names(name, wanted):
+    """A field name is understood in full, or it stays the vendor's."""
     found = meaning(name)
     if wanted is VENDORS_OWN:
         assert found == (name, "", SAME)
@@ -262,3 +281,9 @@ def test_any_name_has_a_meaning(name, unit, register_unit):
     found = meaning(name, unit, register_unit)
     own = f"{name}_{unit}" if name in QUANTITIES else name
     assert found.quantity in QUANTITIES or found == (own, "", SAME)
+
+
+@pytest.mark.parametrize("name", ["distance", "level", "no2", "o3", "flow"])
+def test_our_names_that_makers_use_with_several_units_need_one(name):
+    assert meaning(name) == (f"{name}_as_sent", "", SAME)
+    assert meaning(name, QUANTITIES[name].unit) == (name, "", SAME)
