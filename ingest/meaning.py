@@ -12,8 +12,9 @@ The rules, in this order:
 4. Everything else stays under the vendor's own dotted name, as it is and without a unit.
 
 The tables of words are in ingest/words.py. Nothing is guessed from a value. A register of energy
-needs a unit, in its name or from the caller; "battery" and "vdd" alone may be V, mV or % and stay the vendor's; so do units
-in lower case that may be milli or mega ("MWh" and "mWh" are told apart, "mwh" is not).
+needs a unit, in its name or from the caller; "battery" and "vdd" alone may be V, mV or % and stay
+the vendor's; so do units in lower case that may be milli or mega ("MWh" and "mWh" are told apart,
+"mwh" is not).
 
 Booleans become 0 and 1. Strings are ignored, also those that look like numbers: they are serial
 numbers and versions more often than measurements.
