@@ -5,9 +5,8 @@ Source: EN 13757-2:2018 (frames of the wired bus), EN 13757-3:2013 (application 
 "The M-Bus: A Documentation", rev. 4.8.
 
 `frames` cuts a payload into frames, `telegram` reads one, `joined` puts together what a meter cut
-into several, `measurements` and `state` say what it
-means. Wired frames come as on the bus (68h … 16h). Wireless ones come as most receivers hand them
-on: from the length byte, without the checksums of the radio blocks.
+into several, `measurements` and `state` say what it means. Wired frames come as on the bus (68h …
+16h), wireless ones from their length byte, with the checksums of the radio blocks or without.
 
 Encrypted telegrams of mode 5 are read with their key; of all other modes, and without a key, they
 are refused. A configuration word with a mode that is not defined is the "signature" of old wired
@@ -23,6 +22,7 @@ from typing import NamedTuple
 from ingest.errors import PayloadError
 from ingest.meters.mbus_fixed import fixed
 from ingest.meters.mbus_meaning import DURATIONS, MEDIA, measured
+from ingest.meters.mbus_radio import content as radio_content
 from ingest.meters.mbus_records import MORE, Record, records
 from ingest.meters.mbus_security import opened
 from ingest.meters.mbus_units import DATE, FLAGS, IDENTIFIER, PLAIN
@@ -32,8 +32,6 @@ __all__ = ["Telegram", "frames", "joined", "measurements", "records", "state", "
 
 _NOISE = frozenset((0xE5, 0x00, 0xFF))
 _START, _SHORT, _STOP = 0x68, 0x10, 0x16
-_WIRELESS = frozenset((0x44, 0x46, 0x48, 0x08, 0x18, 0x28, 0x38))
-"""C fields of radio frames in which a meter sends data: SND-NR, SND-IR, ACC-DMD, RSP-UD."""
 
 _LONG, _FIXED, _BARE, _BRIEF = 0x72, 0x73, 0x78, 0x7A
 _EXTENDED = {0x8C: 2, 0x8E: 10}
@@ -109,7 +107,7 @@ def frames(payload: bytes) -> list[bytes]:
     frames have no data and are passed over.
     Errors  PayloadError for a frame that is cut short, fails its checksum or is none at all.
     """
-    if _is_wireless(payload):
+    if radio_content(payload) is not None:
         return [payload]
     found: list[bytes] = []
     at = 0
@@ -142,8 +140,9 @@ def telegram(frame: bytes, key: bytes | None = None) -> Telegram:
     Errors  PayloadError for a broken frame, a meter's error report, a frame without measurements,
             a broken record, and for encrypted content without its key ("encrypted, mode 5").
     """
-    if _is_wireless(frame):
-        return _application(frame[10], frame[11:], _Link(frame[2:10]), key)
+    radio = radio_content(frame)
+    if radio is not None:
+        return _application(radio[9], radio[10:], _Link(radio[1:9]), key)
     cut = frames(frame)
     if len(cut) != 1 or len(cut[0]) != len(frame):
         raise PayloadError("M-Bus frame", "one long frame", f"{len(cut)} in {len(frame)} bytes")
@@ -231,13 +230,6 @@ def _alarms(told: Telegram) -> list[Json]:
 
 def _shown(one: Record) -> str:
     return one.value.hex() if isinstance(one.value, bytes) else f"{one.value} {one.unit}"
-
-
-def _is_wireless(frame: bytes) -> bool:
-    """Say whether these bytes are one radio frame: a true length, a C field, an address, a CI."""
-    if frame[:1] == b"\x68" and frame[1:2] == frame[2:3] and frame[3:4] == b"\x68":
-        return False
-    return len(frame) > 11 and frame[0] == len(frame) - 1 and frame[1] in _WIRELESS
 
 
 def _long_size(payload: bytes, at: int) -> int:

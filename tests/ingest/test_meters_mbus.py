@@ -206,24 +206,6 @@ def test_headers_short_and_none():
     assert measured(bare) == {("volume", "", None): 1.0}
 
 
-def test_wireless_frames():
-    link = bytes.fromhex("44 9315 78563412 33 07")
-    body = bytes.fromhex("7a 2a 00 0000 2f2f 04138d030000 2f2f")
-    frame = bytes([len(link + body)]) + link + body
-    assert mbus.frames(frame) == [frame]
-    told = mbus.telegram(frame)
-    assert (told.manufacturer, told.serial, told.version, told.access) == (
-        "ELS",
-        "12345678",
-        0x33,
-        0x2A,
-    )
-    assert measured(told) == {("water_volume", "", None): 0.909}
-    for layer in ("8c 20 2a", "8e 20 2a 9315 11111111 01 36"):
-        extended = link + bytes.fromhex(layer) + body
-        assert mbus.telegram(bytes([len(extended)]) + extended) == told
-
-
 def test_frames_are_cut_out_of_what_a_bridge_sends():
     one, two = (bytes.fromhex(GOOD[nth]["hex"]) for nth in (0, 1))
     request = bytes.fromhex("105b015c16")
@@ -345,18 +327,6 @@ def test_any_body_gives_a_telegram_or_a_payload_error(body, ci):
         for one in mbus.measurements(told, BERLIN, RECEIVED_NS)
     ]
     assert len(places) == len(set(places)), "two values in one place"
-    json.dumps(mbus.state(told))
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=60), st.sampled_from([0x72, 0x78, 0x7A, 0x8C, 0x8E, 0x8D]))
-def test_any_radio_frame_gives_a_telegram_or_a_payload_error(body, ci):
-    content = b"\x44" + HEADER[4:6] + HEADER[:4] + HEADER[6:8] + bytes([ci]) + body
-    try:
-        told = mbus.telegram(bytes([len(content)]) + content, KEY)
-    except PayloadError:
-        return
-    mbus.measurements(told, BERLIN, RECEIVED_NS)
     json.dumps(mbus.state(told))
 
 
