@@ -11,8 +11,9 @@ A frame is one line a field, in the order of the bytes:
     x2                                  two bytes that are passed over
 
 Types: u8 s8 u16 s16 u24 s24 u32 s32 u40 u48 u64 s64, f32 f64 (IEEE 754), m8 m16 m24 m32 (the
-highest bit is the sign, the rest the magnitude), d8 … d64 (BCD, two digits a byte). The frame says
-the order of bytes; a type that ends in "<" is little-endian, in ">" big-endian, whatever the frame.
+highest bit is the sign, the rest the magnitude), d8 … d64 (BCD, two digits a byte), b16 (the upper
+half of an f32, "bfloat16"). The frame says the order of bytes; a type that ends in "<" is
+little-endian, in ">" big-endian, whatever the frame.
 A name that is one of our quantities is given in its unit; any other is the vendor's own.
 "#" begins a comment. A NaN, a BCD digit beyond 9 or a raw value after "!" is no measurement.
 
@@ -38,7 +39,7 @@ _STRUCT = {
     "f32": "f", "f64": "d",
 }  # fmt: skip
 _LINE = re.compile(
-    r"(?:(?P<type>[usfmd]\d+)(?P<order>[<>])?|x(?P<skip>\d+)|\.(?P<low>\d+)(?:-(?P<high>\d+))?)"
+    r"(?:(?P<type>[usfmdb]\d+)(?P<order>[<>])?|x(?P<skip>\d+)|\.(?P<low>\d+)(?:-(?P<high>\d+))?)"
     r"(?:\s+(?P<name>[^\s:]+)(?::(?P<channel>\S+))?)?(?P<rest>(?:\s+[-+*/!]\S+)*)"
 )
 
@@ -226,6 +227,9 @@ def _raw(kind: str, raw: bytes, order: Order) -> float | None:
     if kind[0] == "f":
         layout = (">" if order == "big" else "<") + _STRUCT[kind]
         return float(struct.unpack(layout, raw)[0])
+    if kind[0] == "b":
+        upper = raw if order == "big" else raw[::-1]
+        return float(struct.unpack(">f", upper + b"\0\0")[0])
     if kind[0] == "d":
         digits = (raw if order == "big" else raw[::-1]).hex()
         return int(digits) if digits.isdigit() else None
