@@ -62,7 +62,9 @@ class Field(NamedTuple):
     unit: str
 
 
-_OBIS = re.compile(r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]\d+)?$")
+_OBIS = re.compile(
+    r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]255)?$"
+)  # another group F is a former period
 _OBIS_REGISTERS = {
     1: "active_energy_import",
     2: "active_energy_export",

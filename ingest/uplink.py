@@ -80,7 +80,7 @@ def message(uplink: Uplink, setup: Setup) -> Message | Pending:
     if chosen is None and uplink.decoded:
         setup.note("payload: decoded by the network server; its fields are taken")
         if setup.notes is not None:
-            setup.notes += steps(uplink.decoded)
+            setup.notes.extend(steps(uplink.decoded))
         return _message(
             uplink, _of_device(measured(uplink.decoded, setup.zone, uplink.received_ns))
         )

@@ -102,6 +102,7 @@ VENDORS_OWN = None
         ("fports.wifiport", VENDORS_OWN),
         ("version.1.2.3", VENDORS_OWN),
         ("1-0:1.29.0", VENDORS_OWN),
+        ("1-0:1.8.0*96", VENDORS_OWN),  # a former billing period
         ("humidity_ppm", VENDORS_OWN),
     ],
 )
