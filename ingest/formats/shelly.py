@@ -131,8 +131,10 @@ def claims(topic: str, payload: bytes, setup: Setup) -> bool:
         return False
     prefix, what = parts
     if what in {"online", "announce", "command", "debug/log"}:
-        own_name = prefix.rpartition("/")[2]
-        return bool(_ID.fullmatch(own_name)) or setup.memory.get(NAME, prefix) is not None
+        above, _, own_name = prefix.rpartition("/")
+        if above != "shellies" and _ID.fullmatch(own_name):  # there, it is the first generation's
+            return True
+        return setup.memory.get(NAME, prefix) is not None
     return True
 
 
