@@ -10,7 +10,7 @@ A frame is one line a field, in the order of the bytes:
     u8  temperature        -40
     x2                                  two bytes that are passed over
 
-Types: u8 s8 u16 s16 u24 s24 u32 s32 u40 u48 u64 s64, f32 f64 (IEEE 754), m8 m16 m24 m32 (the
+Types: u8 s8 u16 s16 u24 s24 u32 s32 u40 u48 u64 s64, f16 f32 f64 (IEEE 754), m8 m16 m24 m32 (the
 highest bit is the sign, the rest the magnitude), d8 … d64 (BCD, two digits a byte), b16 (the upper
 half of an f32, "bfloat16"). The frame says the order of bytes; a type that ends in "<" is
 little-endian, in ">" big-endian, whatever the frame.
@@ -36,7 +36,7 @@ _make = tuple.__new__  # half the time of calling Measurement, and this is the h
 
 _STRUCT = {
     "u8": "B", "s8": "b", "u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q",
-    "f32": "f", "f64": "d",
+    "f16": "e", "f32": "f", "f64": "d",
 }  # fmt: skip
 _LINE = re.compile(
     r"(?:(?P<type>[usfmdb]\d+)(?P<order>[<>])?|x(?P<skip>\d+)|\.(?P<low>\d+)(?:-(?P<high>\d+))?)"
