@@ -8,8 +8,8 @@ ingest/codecs/netvox_devices.py.
     FPort 7    id of the command, device type, nine bytes: the answer to a command
     FPort 22   version 03, device type (two bytes), report type, data: the R900 series
     FPort 23   id of the command, device type (two bytes), the answer
-    FPort 13, 14, 32, 33   answers that do not say of which device: the button's press time, the
-               calibration, the rejoin check, the infrared of the R211
+    FPort 13, 14, 16, 32, 33   answers that do not say of which device: the button's press time,
+               the calibration, the thresholds of alarms, the rejoin check, infrared of the R211
 
 Report type 0 is the version packet (software, hardware, date of the firmware): texts, and so no
 measurements. Answers to commands are checked, and give none either. `battery_voltage` is in V;
@@ -34,7 +34,7 @@ _OUI = "00137a"  # Netvox Technology Co., Ltd.
 _FAMILY = re.compile(
     r"netvox|r711a?|r712|r718[a-z]+\d*\w*|r719[ab]|r720[a-g]\w*|r72[6-9]\w{2,}|r730[a-z]\w*"
     r"|r731[a-e]+\d+|r311[a-z]\w*|r313[a-z]\w*|r312a|r315(?:la|0[1-9]|10)|r602[ab]|r809a\w*"
-    r"|r816b\w*|r831[a-d]|r900(?:a|n|p)\w+|ra02[a-g]\d?|ra07\d\d\w*|ra07w|rb02[bci]|rb11e1?"
+    r"|r816b\w*|r831[a-d]|r900(?:a|n|p)\w+|ra02[a-g]\d?|ra07\d\d\w*|ra07w|ra08[bd]\w*|rb02[bci]|rb11e1?"
 )
 """Words that begin a product's name. Those that are short and plain (R211, RA10) need "netvox"."""
 
@@ -52,13 +52,14 @@ _EVERY_ANSWER = frozenset((0x81, 0x82))
 
 _SIZE = 11  # of every payload on FPort 6 and 7
 _VERSION_SIZE = 6  # software, hardware, date
-_UNNAMED_ANSWERS: dict[int, tuple[str, dict[int, int]]] = {
-    13: ("press time", {0x81: 2, 0x82: 2}),
-    14: ("calibration", {0x81: 11, 0x82: 11, 0x83: 11}),
-    32: ("rejoin", {0x81: 6, 0x82: 6}),
-    33: ("infrared", {0x08: 3, 0x0E: 2, 0x33: 2, 0x4A: 6}),
+_UNNAMED_ANSWERS: dict[int, tuple[str, dict[int, tuple[int, ...]]]] = {
+    13: ("press time", {0x81: (2,), 0x82: (2,)}),
+    14: ("calibration", {0x81: (11,), 0x82: (11,), 0x83: (11,)}),
+    16: ("alarm thresholds", {0x81: (11, 12), 0x82: (11,)}),  # both sizes are in the manuals
+    32: ("rejoin", {0x81: (6,), 0x82: (6,)}),
+    33: ("infrared", {0x08: (3,), 0x0E: (2,), 0x33: (2,), 0x4A: (6,)}),
 }
-"""By FPort: what it is about, and the size of each answer by its id."""
+"""By FPort: what it is about, and the sizes that an answer may have, by its id."""
 _IR_LEARNT = 0x4A  # states in byte 5 how many bytes follow
 
 _MULTIPLIER, _MULTIPLIER_CODE = "Multiplier", "MultiplierCode"
@@ -186,7 +187,7 @@ class Model:
         if f_port in _UNNAMED_ANSWERS:
             return _answered_unnamed(payload, f_port)
         raise PayloadError(
-            "Netvox FPort", "6 or 22 (data), or 7, 13, 14, 23, 32 or 33 (answers)", f_port
+            "Netvox FPort", "6 or 22 (data), or 7, 13, 14, 16, 23, 32 or 33 (answers)", f_port
         )
 
 
@@ -282,18 +283,19 @@ def _answered(
 
 def _answered_unnamed(payload: bytes, f_port: int) -> list[Measurement]:
     """Check an answer that does not say of which device it is."""
-    about, sizes = _UNNAMED_ANSWERS[f_port]
-    size = sizes.get(payload[0]) if payload else None
-    if size is None:
+    about, answers = _UNNAMED_ANSWERS[f_port]
+    sizes = answers.get(payload[0]) if payload else None
+    if sizes is None:
         raise PayloadError(
             f"Netvox answer on FPort {f_port} ({about})",
-            f"one of {', '.join(f'0x{one:02x}' for one in sizes)}",
+            f"one of {', '.join(f'0x{one:02x}' for one in answers)}",
             payload.hex() or "no bytes",
         )
-    if f_port == 33 and payload[0] == _IR_LEARNT and len(payload) >= size:
-        size += payload[size - 1]
-    if len(payload) != size:
-        raise _wrong_size(f"Netvox answer on FPort {f_port} ({about})", f"{size} bytes", payload)
+    if f_port == 33 and payload[0] == _IR_LEARNT and len(payload) >= sizes[0]:
+        sizes = (sizes[0] + payload[sizes[0] - 1],)
+    if len(payload) not in sizes:
+        wanted = f"{' or '.join(map(str, sizes))} bytes"
+        raise _wrong_size(f"Netvox answer on FPort {f_port} ({about})", wanted, payload)
     return []
 
 

@@ -80,8 +80,9 @@ FIXED = """
   1 bat; s16 temperature /10
 9c | R718AD
   1 bat; s16 temperature /100
-1a 1b 21 25 27 4f 5b 82 89 8b 8d 97 9e 9f a8 a9 b7 | sensors of one state | 83 84
+1a 1b 21 25 27 5b 82 89 8b 8d 97 9e 9f a8 a9 b7 | sensors of one state | 83 84
   1 bat; u8 status
+4f < 1a | R311FA R313FA | 83 84 85 86
 2f 3d 3e 43 45 4c 56 6c 7e 8a 8c 8e | sensors of two states | 83 84
   1 bat; u8 status1; u8 status2
 1c | R718E | 83 84 87 88
@@ -113,9 +114,9 @@ c8 | R718EB | 83 84
   1 bat; x2; u24 Resistive
 26 4e 81 | R718MA R311D R730MA
   1 bat; s16 rssi:device; s8 snr:device; u16 HeartInterval
-2b 50 83 | R718MBB R311FB R730MBB
+2b 50 83 | R718MBB R311FB R730MBB | 83 84 85 86
   1 bat; u32 WorkCount
-2c 51 84 | R718MBC R311FC R730MBC
+2c 51 84 | R718MBC R311FC R730MBC | 83 84 85 86
   1 bat; u32 WorkDurationTime
 34 | R718X | 83 84 85 86 8b 8c
   1 bat; u8 Status; u16 distance /1000; s16 temperature /10; u8 FillLevel; u8 AngleOfInclination
@@ -141,6 +142,8 @@ b1 | R718PE | 83 84 85 86 8b 8c
 ca | R718N360
   1 bat; u32 Channel_A
   2 u32 Channel_B; u32 Channel_C
+5c | R718IJK
+  1 bat; u8 digital_input; u8 current /1000; u16 voltage:adc /1000; u8 current:fine /10000
 59 | R719A
   1 bat; u8 occupancy
 5a | R311WA R313WA
@@ -160,8 +163,16 @@ ca | R718N360
 a5 | R720E | 83
   1[10=00] bat; u16 tvoc; s16 temperature /100; u16 humidity /100
   1 bat; u16 TVOC_VOC; s16 temperature /100; u16 humidity /100   # an index, not ppb
+a0 | RA08B RA08D series | 83 84 85 86 87 88 89 8a 8b 8c
+  1 dc; s16 temperature /100 !-1; u16 humidity /100 !0xffff; u16 co2 !0xffff; u8 occupancy !0xff
+  2 dc; u32 pressure /100 !0xffffffff; u24 illuminance !0xffffff
+  3 dc; u16 pm2_5 !0xffff; u16 pm10 !0xffff; u24 tvoc !0xffffff
+  4 dc; u16 HCHO !0xffff   # ppb; ozone and carbon monoxide follow, in a unit that we found nowhere
+  5 dc; u32 ThresholdAlarm
 a6 | RB02B
   1 bat; u8 Key_1; u8 Key_2
+a7 | RB02C
+  1 bat; u8 Key_1; u8 Key_2; u8 Key_3
 aa | R311LA R313LA | 83 84
   1 bat; u8 Status; u16 RawSenseData
 ac | R718Y
@@ -170,13 +181,16 @@ ad | R831C | 83 84
   1 u8 Relay_1; u8 Relay_2; u8 Relay_3
 b0 | R831D | 83 84
   1 u8 Relay_1; u8 Relay_2; u8 Relay_3; u8 Input_1; u8 Input_2; u8 Input_3
+b5 | R720G | 83 84
+  1 bat; s32 latitude /1000000 !-1; s8 AngleX; s8 AngleY; s8 AngleZ
+  2 bat; s32 longitude /1000000 !-1; u8 HDop; s16 altitude !-1
 b2 b3 | R831A R831B | 83 84
   1 u8 MotorStatus
-bb | R718UBB | 83 84 85
-  1 bat; s16 temperature /100; u16 humidity /100; u16 co2; u8 ShockEvent
-  2 bat; u32 pressure /100; u24 illuminance
-  3 bat; u16 pm2_5; u16 pm10; u16 tvoc
-be | R718WAA
+bb | R718UB series | 83 84 85
+  1 dc; s16 temperature /100 !-1; u16 humidity /100 !0xffff; u16 co2 !0xffff; u8 ShockEvent !0xff
+  2 dc; u32 pressure /100 !0xffffffff; u24 illuminance !0xffffff
+  3 dc; u16 pm2_5 !0xffff; u16 pm10 !0xffff; u16 tvoc !0xffff
+6b bd be bf c0 c1 c2 c3 | R718WBA R718FA R718WAA R718DAA R718DBA R718TA R718VAA R718VBA
   1 bat; s16 temperature /100; u16 humidity /100; u8 Status
 d2 | R315 series | 83 84 85 86 87 88 89 8a 8b 8c 8d 8e
   1[5&01=00] bat; u16 FunctionEnable; u16 BinarySensorReport
@@ -195,6 +209,7 @@ dd | R315LA | 83 84
     .0 LowDistanceAlarm; .1 HighDistanceAlarm
 de | R603 | 84 85 86 87 88 89 8a
   1 bat; u8 WarningStatus; x1; u8 DCPowerFailureAlarm
+ff | any device | 9f a0
 """
 """FPort 6 and 7: a device type of one byte, and eight bytes of data."""
 
