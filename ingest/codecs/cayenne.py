@@ -16,6 +16,7 @@ The same channel and type twice counts once, the last.
 import struct
 from collections.abc import Callable
 
+from ingest.codecs.plans import Part, Plans
 from ingest.errors import PayloadError
 from ingest.reading import Measurement, Quality
 
@@ -26,12 +27,12 @@ _make = tuple.__new__  # half the time of calling Measurement, and this is the h
 
 _Field = tuple[str, str, int]  # quantity, what follows the channel number, divisor
 _Unpack = Callable[[bytes, int], tuple[int, ...]]
-_Row = tuple[int, _Unpack, tuple[_Field, ...]]
+_Row = tuple[int, _Unpack, tuple[_Field, ...], str]  # size, reader, fields, struct letters
 
 
 def _row(layout: str, *fields: _Field) -> _Row:
     reader = struct.Struct(layout)
-    return reader.size, reader.unpack_from, fields
+    return reader.size, reader.unpack_from, fields, layout[1:]
 
 
 def _axes(layout: str, quantity: str, axes: str, divisor: int) -> _Row:
@@ -74,9 +75,11 @@ _TYPES: dict[int, _Row] = {
         9,
         _position,
         (("latitude", "", 10_000), ("longitude", "", 10_000), ("altitude", "", 100)),
+        "",
     ),
     142: _row(">B", ("switch", "", 1)),
 }
+_PLANS = Plans(">")
 _CHANNELS = tuple(str(number) for number in range(256))
 
 
@@ -93,7 +96,11 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
             the byte.
     """
     del f_port  # the packed formats of ports 2 and up were never published in full
+    known = _PLANS.read(payload)
+    if known is not None:
+        return known
     found: list[Measurement] = []
+    parts: list[Part] = []
     at, size = 0, len(payload)
     while at < size:
         if at + 1 == size:
@@ -108,7 +115,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
                 "one of " + " ".join(map(str, _TYPES)),
                 f"{kind}; is this a Cayenne LPP device?",
             )
-        width, unpack, fields = row
+        width, unpack, fields, layout = row
         start = at + 2
         if start + width > size:
             raise PayloadError(
@@ -121,7 +128,12 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
             found.append(
                 _make(Measurement, (quantity, raw / divisor, channel + axis, None, _MEASURED))
             )
+        parts.append(Part(2, layout, [(name, channel + axis, div) for name, axis, div in fields]))
         at = start + width
     # Altitude is at home in two types (121 and 136), so it is the place that counts.
     kept = {(one.quantity, one.channel): one for one in found}
-    return found if len(kept) == len(found) else list(kept.values())
+    if len(kept) < len(found):
+        return list(kept.values())
+    if all(part.layout for part in parts):
+        _PLANS.learn(payload, parts)
+    return found

@@ -18,6 +18,7 @@ import re
 import struct
 from collections.abc import Callable
 
+from ingest.codecs.plans import Part, Plans
 from ingest.errors import PayloadError
 from ingest.reading import Measurement, Quality
 
@@ -31,12 +32,12 @@ _make = tuple.__new__  # half the time of calling Measurement, and this is the h
 
 _Field = tuple[str, str, int]  # quantity, channel, divisor
 _Unpack = Callable[[bytes, int], tuple[int, ...]]
-_Row = tuple[int, _Unpack, tuple[_Field, ...]]  # size of the value, how to read it, what it means
+_Row = tuple[int, _Unpack, tuple[_Field, ...], str]  # size, reader, fields, struct letters
 
 
 def _row(layout: str, *fields: _Field) -> _Row:
     reader = struct.Struct(layout)
-    return reader.size, reader.unpack_from, fields
+    return reader.size, reader.unpack_from, fields, layout[1:]
 
 
 def _grid_eye(payload: bytes, at: int) -> tuple[int, ...]:
@@ -64,7 +65,7 @@ _TYPES: dict[int, _Row] = {
     0x06: _row(">H", ("co2", "", 1)),
     0x07: _row(">H", ("battery_voltage", "", 1000)),
     0x08: _row(">H", ("voltage", "analog1", 1000)),
-    0x09: (6, _position, (("latitude", "", 10_000), ("longitude", "", 10_000))),
+    0x09: (6, _position, (("latitude", "", 10_000), ("longitude", "", 10_000)), ""),
     0x0A: _row(">H", ("pulse_count", "1", 1)),
     0x0B: _row(">I", ("pulse_register", "1", 1)),
     0x0C: _row(">h", ("temperature", "external", 10)),
@@ -74,7 +75,7 @@ _TYPES: dict[int, _Row] = {
     0x10: _row(">hh", ("temperature", "ir_internal", 10), ("temperature", "ir_external", 10)),
     0x11: _row(">B", ("occupancy", "", 1)),
     0x12: _row(">B", ("water_leak", "", 1)),
-    0x13: (65, _grid_eye, tuple(("temperature", f"grid_eye.{n + 1}", 10) for n in range(64))),
+    0x13: (65, _grid_eye, tuple(("temperature", f"grid_eye.{n + 1}", 10) for n in range(64)), ""),
     0x14: _row(">I", ("pressure", "", 1000)),
     0x15: _row(">BB", ("noise_peak", "", 1), ("noise_laeq", "", 1)),
     0x16: _row(">H", ("pulse_count", "2", 1)),
@@ -96,6 +97,7 @@ _TYPES: dict[int, _Row] = {
     0x3D: _row(">I"),  # debug word of the firmware
 }
 _EXTERNAL_LIST = 0x19
+_PLANS = Plans(">")
 _WITH_LENGTH = {0x3B: "byte array", 0x3E: "settings"}
 _OFFSET_SIZE = (0, 1, 2, 4)
 _ROWS: tuple[_Row | None, ...] = tuple(_TYPES.get(kind) for kind in range(64))
@@ -112,7 +114,11 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
     Errors  PayloadError for an unknown type or a value cut short; it names the byte.
     """
     del f_port  # the port is configurable and says nothing
+    known = _PLANS.read(payload)
+    if known is not None:
+        return known
     found: list[Measurement] = []
+    parts: list[Part] = []
     at, size, seen, repeated = 0, len(payload), 0, False
     while at < size:
         head = payload[at]
@@ -124,7 +130,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
         start, age_ns = at + 1, None
         if head > 0x3F:
             start, age_ns = _offset(payload, at, head >> 6)
-        width, unpack, fields = row
+        width, unpack, fields, layout = row
         if start + width > size:
             raise _cut(at, kind, width, size - start)
         for (quantity, channel, divisor), raw in zip(fields, unpack(payload, start), strict=False):
@@ -132,8 +138,13 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
         if seen >> kind & 1:
             repeated = True
         seen |= 1 << kind
+        if layout and start == at + 1:
+            parts.append(Part(1, layout, fields))
         at = start + width
-    return _last_of_each(found) if repeated else found
+    if repeated:
+        return _last_of_each(found)
+    _PLANS.learn(payload, parts)  # it keeps nothing where a part is missing
+    return found
 
 
 def _offset(payload: bytes, at: int, flag: int) -> tuple[int, int | None]:
