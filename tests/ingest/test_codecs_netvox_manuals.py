@@ -82,6 +82,9 @@ def _codec(device: str):
          "battery_voltage 3.6, pressure 1013.25, temperature -1"),
         ("r720e", "01a50124006409ea177001",
          "battery_voltage 3.6, TVOC_VOC 100, temperature 25.38, humidity 60"),
+        ("r31501", "01d2011c084900120adc6a",
+         "battery_voltage 2.8, FunctionEnable 2121, BinarySensorReport 18, temperature 27.8,"
+         " humidity 53"),
         ("r31501", "01d2012400010005ff9c64",
          "battery_voltage 3.6, FunctionEnable 1, BinarySensorReport 5, temperature -1,"
          " humidity 50"),
