@@ -132,9 +132,15 @@ def shortest(value: float) -> float:
 def tree(struct: Any) -> dict[str, Json]:
     """Return a Struct as a JSON object; numbers are floats, as they were on the wire.
 
+    Keys are sorted: a map of protobuf has no order of its own.
     Errors  PayloadError beyond 32 levels.
     """
-    return {key: _value(value, 1) for key, value in struct.fields.items()}
+    return _fields(struct, 0)
+
+
+def _fields(struct: Any, depth: int) -> dict[str, Json]:
+    fields = struct.fields
+    return {key: _value(fields[key], depth + 1) for key in sorted(fields)}
 
 
 def _value(value: Any, depth: int) -> Json:
@@ -142,7 +148,7 @@ def _value(value: Any, depth: int) -> Json:
         raise PayloadError("nesting", f"at most {DEPTH_MAX} levels of Struct", "more")
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
-        return {key: _value(one, depth + 1) for key, one in value.struct_value.fields.items()}
+        return _fields(value.struct_value, depth)
     if kind == "list_value":
         return [_value(one, depth + 1) for one in value.list_value.values]
     if kind is None or kind == "null_value":
