@@ -62,7 +62,7 @@ class Plans:
 
     def learn(self, payload: bytes, parts: Sequence[Part]) -> None:
         """Keep the layout of a payload that consists of these parts, in this order."""
-        layout, places, fields = self._order, [], list[Field]()
+        layout, places, fields = self._order, list[int](), list[Field]()
         at = 0
         for part in parts:
             places += range(at, at + part.marks)
