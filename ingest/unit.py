@@ -46,6 +46,7 @@ _VOLUME = _power_of(
     ("m3 m³ cbm", 1, 1),
     ("l liter litre liters litres", 1, 1000),
     ("ml", 1, 1e6),
+    ("ft3 ft³ cuft", 0.028316846592, 1),
 )
 _LENGTH = _power_of(("m meter metre", 1, 1), ("cm", 1, 100), ("mm", 1, 1000), ("km", 1000, 1))
 
@@ -63,7 +64,10 @@ UNITS: dict[str, dict[str, Scale]] = {
     "Hz": _power_of(("hz", 1, 1)),
     "m3": _VOLUME,
     "m3/h": _power_of(
-        ("m3h m3_h m3/h m³/h", 1, 1), ("lh l_h lph l/h", 1, 1000), ("lpm l_min l/min", 3, 50)
+        ("m3h m3_h m3/h m³/h", 1, 1),
+        ("lh l_h lph l/h", 1, 1000),
+        ("lpm l_min l/min", 3, 50),
+        ("l_s l/s", 18, 5),
     ),
     "%": _SHARE,
     "[ppm]": _power_of(("ppm", 1, 1)),
@@ -85,6 +89,14 @@ UNITS: dict[str, dict[str, Scale]] = {
     "mm": _power_of(("mm", 1, 1), ("inch", 25.4, 1)),
     "m/s": _power_of(("ms m_s mps m/s", 1, 1), ("kmh km_h kph km/h", 5, 18)),
     "deg": _power_of(("deg °", 1, 1)),
+    "K": _power_of(("k kelvin", 1, 1)),
+    "Pa": _power_of(("pa", 1, 1), ("hpa mbar", 100, 1), ("kpa", 1000, 1)),
+    "kg/h": _power_of(("kg_h kg/h", 1, 1), ("t_h t/h", 1000, 1)),
+    "s": _power_of(("s sec seconds", 1, 1), ("min minutes", 60, 1), ("h hours", 3600, 1)),
+    "W/m2": _power_of(("w_m2 wm2 w/m2 w/m²", 1, 1)),
+    "uS/cm": _power_of(("us_cm uscm us/cm µs/cm μs/cm", 1, 1), ("ds_m ms_cm ds/m ms/cm", 1000, 1)),
+    "[pH]": _power_of(("ph", 1, 1)),
+    "[NTU]": _power_of(("ntu", 1, 1)),
 }
 """How each spelling of a unit leads to the canonical one, by canonical unit."""
 

@@ -48,7 +48,17 @@ _NOUNS_OF = {
     "gas_volume": "gas gas_volume",
     "water_volume": "water water_volume",
     "heat_energy": "heat heat_energy waerme",
+    "cooling_energy": "cooling_energy cooling",
+    "heat_power": "heat_power thermal_power waermeleistung",
+    "temperature_difference": "temperature_difference delta_t",
     "flow": "flow flow_rate volume_flow",
+    "differential_pressure": "differential_pressure diff_pressure pressure_difference",
+    "conductivity": "conductivity electrical_conductivity ec soil_ec soil_conductivity",
+    "ph": "ph ph_value",
+    "turbidity": "turbidity ntu",
+    "solar_irradiance": "solar_irradiance solar_radiation irradiance",
+    "uv_index": "uv_index uvi",
+    "people_count": "people_count",
     "occupancy": "occupancy presence occupied",
     "motion": "motion_detected",
     "water_leak": "water_leak waterleak",
@@ -60,7 +70,10 @@ NOUNS = {words: quantity for quantity, names in _NOUNS_OF.items() for words in n
 NOUN_WORDS = frozenset(word for noun in NOUNS for word in noun.split("_"))
 _SEVERAL_UNITS = (
     "noise gas water flow flow_rate volume_flow heat waerme no2 o3 ozone distance level water_level"
-    " fill_height"
+    " fill_height differential_pressure diff_pressure pressure_difference conductivity"
+    " electrical_conductivity ec soil_ec soil_conductivity cooling cooling_energy"
+    " temperature_difference delta_t heat_power thermal_power waermeleistung on_time"
+    " operating_time heat_volume mass_flow irradiance solar_radiation solar_irradiance"
 )
 NEEDS_UNIT = frozenset(_SEVERAL_UNITS.split())
 """Nouns that makers give in different units (mm, cm and m; ppb and µg/m³): one must be stated."""

@@ -23,9 +23,20 @@ const NAMES = {
   active_energy_import: ["Energy import", "Bezug"],
   active_energy_export: ["Energy export", "Einspeisung"],
   heat_energy: ["Heat", "Wärme"],
+  heat_power: ["Heat power", "Wärmeleistung"],
+  heat_volume: ["Heating water", "Heizwasser"],
+  cooling_energy: ["Cooling", "Kälte"],
+  temperature_difference: ["Temperature difference", "Temperaturdifferenz"],
+  mass_flow: ["Mass flow", "Massenstrom"],
   gas_volume: ["Gas", "Gas"],
   water_volume: ["Water", "Wasser"],
   soil_moisture: ["Soil moisture", "Bodenfeuchte"],
+  conductivity: ["Conductivity", "Leitfähigkeit"],
+  ph: ["pH", "pH"],
+  turbidity: ["Turbidity", "Trübung"],
+  people_count: ["People", "Personen"],
+  solar_irradiance: ["Sun", "Einstrahlung"],
+  uv_index: ["UV index", "UV-Index"],
   rainfall: ["Rain", "Regen"],
   wind_speed: ["Wind", "Wind"],
   wind_direction: ["Wind direction", "Windrichtung"],
@@ -35,6 +46,7 @@ const NAMES = {
   humidity: ["Humidity", "Feuchte"],
   illuminance: ["Light", "Licht"],
   pressure: ["Pressure", "Luftdruck"],
+  differential_pressure: ["Pressure difference", "Druckdifferenz"],
   tvoc: ["TVOC", "TVOC"],
   dew_point: ["Dew point", "Taupunkt"],
   noise_peak: ["Noise peak", "Lärmspitze"],
@@ -57,8 +69,11 @@ const NAMES = {
 };
 const LAST = {
   __proto__: null,
+  low_battery: ["Battery low", "Batterie schwach"],
   battery_level: ["Battery", "Batterie"],
   battery_voltage: ["Battery", "Batterie"],
+  on_time: ["On for", "Eingeschaltet"],
+  operating_time: ["In operation", "In Betrieb"],
   link_margin: ["Link margin", "Funkreserve"],
   rssi: ["RSSI", "RSSI"],
   snr: ["SNR", "SNR"],
@@ -67,7 +82,7 @@ const RANK = new Map([
   ...Object.keys(NAMES).map((name, at) => [name, at]),
   ...Object.keys(LAST).map((name, at) => [name, 1000 + at]),
 ]);
-const YES_NO = new Set(["water_leak", "occupancy"]);
+const YES_NO = new Set(["water_leak", "occupancy", "low_battery"]);
 
 /** UCUM code → [sign, fraction digits]. */
 const SIGNS = {
@@ -96,6 +111,14 @@ const SIGNS = {
   "m/s": ["m/s", 1],
   mm: ["mm", 1],
   deg: ["°", 0],
+  K: ["K", 1],
+  Pa: ["Pa", 0],
+  s: ["s", 0],
+  "kg/h": ["kg/h", 1],
+  "W/m2": ["W/m²", 0],
+  "uS/cm": ["µS/cm", 0],
+  "[pH]": ["", 2],
+  "[NTU]": ["NTU", 1],
   1: ["", 2],
 };
 /** Unit → from where on it is written in mega: a meter's display, and its reader, speak kWh. */
