@@ -1,6 +1,7 @@
 import base64
 import gzip
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -156,11 +157,7 @@ def test_what_the_protocol_can_not_say_is_not_written(point):
 def test_an_error_names_the_line_and_what_was_there():
     with pytest.raises(PayloadError) as caught:
         points(b"m v=1\n\nm v=1,\nm v=2")
-    assert (
-        str(caught.value) == ("line protocol, line 3: expected the name of a field, found m v=2")
-        or caught.value.expected == "the name of a field"
-    )
-    assert caught.value.rule == "line protocol, line 3"
+    assert str(caught.value) == "line protocol, line 3: expected the name of a field, found m v=2"
 
 
 def test_telegraf_of_a_machine():
@@ -284,11 +281,11 @@ def test_broken_lines_are_refused(payload):
     | st.lists(POINTS, max_size=2).map(lambda many: "\n".join(map(encoded, many)).encode())
 )
 def test_any_bytes_are_a_message_or_refused(payload):
-    try:
-        assert _decode(payload).device
-    except PayloadError as error:
-        assert error.rule != "decoder fault"
-    try:
+    with suppress(PayloadError):
         line_protocol.read(Envelope("test", "a", payload, NOW), Setup())
-    except PayloadError as error:
-        assert error.rule
+    rule = ""
+    try:
+        _decode(payload)
+    except PayloadError as refusal:
+        rule = refusal.rule
+    assert rule != "decoder fault"
