@@ -89,7 +89,7 @@ def entities_of(fact: Mapping[str, Json]) -> Iterator[Entity]:
                 [n for n in scale if isinstance(n, int | float)] if isinstance(scale, list) else []
             )
             texts = [str(one.get(field, usual)) for field, usual in plain]
-            yield Entity(*texts, scale=Scale(*way))
+            yield Entity._make([*texts, Scale(*way)])
 
 
 def learn(format_name: str, topic: str, path: list[str], payload: bytes, setup: Setup) -> None:

@@ -5,7 +5,7 @@ Source: The Homie Convention, versions 3.0.1, 4.0.0 and 5.0 ("Topology", "Payloa
 
 Versions 3 and 4 describe a property topic by topic ({property}/$datatype, $unit, $name …), version
 5 at once in {device}/$description, a JSON document, behind {base}/5. Types and units are learned
-from them. The base is "homie", or one that a $homie or a $description told.
+from them. The base is "homie"; under another one, a device is known by its $homie or $description.
 
 Homie keeps every value on the broker, and states no time. A retained value is therefore not news:
 it becomes state ("retained temperature.engine"), not a reading. A value that comes as it is
@@ -36,6 +36,7 @@ _LEVELS_OF_BASE_MAX = 4
 _NUMERIC = frozenset(("integer", "float"))
 _TEXTS = frozenset(("string", "enum", "color", "datetime", "duration", "json"))
 _LEARNED = frozenset(("$datatype", "$unit"))
+_SELF = frozenset((("$homie",), ("$description",)))
 _PROPERTIES_MAX = 4096
 _STATS = {"battery": "battery_level", "cputemp": "temperature"}
 _WORDS = {"true": 1.0, "false": 0.0}
@@ -51,7 +52,7 @@ class _Place(NamedTuple):
 
 
 def claims(topic: str, payload: bytes, setup: Setup) -> bool:
-    """Say yes to topics under homie/, and under a base that was announced."""
+    """Say yes to topics under homie/, and to those of devices that announced themselves."""
     del payload
     return _place(topic, setup) is not None
 
@@ -85,9 +86,8 @@ def read(envelope: Envelope, setup: Setup) -> Message:
 def _of_device(place: _Place, payload: bytes, setup: Setup) -> Message:
     """Return an attribute of the device, and learn the base and the description."""
     device, rest = place
-    base = device.rpartition("/")[0]
-    if rest[0] in {"$homie", "$description"} and base not in {_BASE, f"{_BASE}/5"}:
-        setup.memory.learn(NAME, f"base {base}", True)
+    if rest[0] in {"$homie", "$description"} and not device.startswith(f"{_BASE}/"):
+        setup.memory.learn(NAME, f"device {device}", True)
     if rest[0] == "$description":
         return _described(device, payload, setup)
     if rest[0] == "$stats" and len(rest) == 2:
@@ -221,12 +221,13 @@ def _place(topic: str, setup: Setup) -> _Place | None:
     for cut in range(1, min(len(levels) - 1, _LEVELS_OF_BASE_MAX + 1)):
         base = "/".join(levels[:cut])
         rest = tuple(levels[cut + 1 :])
-        known = base == _BASE or setup.memory.get(NAME, f"base {base}") is not None
-        if known and levels[cut] == "5" and cut + 1 < len(levels) - 1:
-            base, rest = f"{base}/5", tuple(levels[cut + 2 :])
-            return _Place(f"{base}/{levels[cut + 1]}", rest)
-        if known or (
-            rest in {("$homie",), ("$description",)} and levels[cut] and levels[0] != "$SYS"
+        if base == _BASE and levels[cut] == "5" and cut + 1 < len(levels) - 1:
+            return _Place(f"{base}/5/{levels[cut + 1]}", tuple(levels[cut + 2 :]))
+        device = f"{base}/{levels[cut]}"
+        if (
+            base == _BASE
+            or (rest in _SELF and levels[0] != "$SYS")
+            or setup.memory.get(NAME, f"device {device}") is not None
         ):
-            return _Place(f"{base}/{levels[cut]}", rest) if rest[0] or rest[1:] else None
+            return _Place(device, rest) if levels[cut] and any(rest) else None
     return None

@@ -38,7 +38,7 @@ BY_TOPIC = True
 
 _BASE = "zigbee2mqtt"
 _BRIDGE = "bridge"
-_TELLING = frozenset(("devices", "groups", "info", "definitions", "extensions"))
+_TELLING = frozenset(("devices", "info"))
 """Bridge topics by which a base is recognised that is not called zigbee2mqtt."""
 
 _COMMANDS = frozenset(("set", "get"))
@@ -259,10 +259,9 @@ def _time_ns(last_seen: Json) -> int | None:
 def _of_bridge(base: str, subject: str, payload: bytes, setup: Setup) -> Message:
     """Return what the bridge says of itself, and learn what it says of its devices."""
     device = f"{base}/{_BRIDGE}"
-    if subject in _TELLING and base != _BASE:
-        setup.memory.learn(NAME, f"base {base}", True)
     if subject == "devices":
         number = _learn_devices(base, payload, setup) if payload else 0
+        _learn_base(base, number > 0, setup)
         return Message(device, None, [], {"devices": number}, format=NAME)
     if subject == "groups":
         names = _named(tree(payload, "a list of groups")) if payload else []
@@ -273,10 +272,18 @@ def _of_bridge(base: str, subject: str, payload: bytes, setup: Setup) -> Message
         said = _availability(payload)
     elif subject == "info":
         whole = tree(payload, "what the bridge says of itself") if payload else None
-        said = whole.get("version") if isinstance(whole, dict) else None
+        about = whole if isinstance(whole, dict) else {}
+        _learn_base(base, "coordinator" in about, setup)
+        said = about.get("version")
     elif subject not in {"health", "event"} and not subject.startswith("response/"):
         return Message(device, None, [], format=NAME)  # logs, definitions, requests
     return Message(device, None, [], {subject[:128] or "state": said}, format=NAME)
+
+
+def _learn_base(base: str, sure: bool, setup: Setup) -> None:
+    """Learn that all topics of a base are Zigbee2MQTT's, if it is sure that its bridge spoke."""
+    if base != _BASE and sure:
+        setup.memory.learn(NAME, f"base {base}", True)
 
 
 def _learn_devices(base: str, payload: bytes, setup: Setup) -> int:
@@ -288,6 +295,8 @@ def _learn_devices(base: str, payload: bytes, setup: Setup) -> int:
     for one in devices:
         name = one.get("friendly_name") if isinstance(one, dict) else None
         if not isinstance(one, dict) or not isinstance(name, str) or not name:
+            continue
+        if not isinstance(one.get("ieee_address"), str):
             continue
         if one.get("type") == "Coordinator":
             continue
