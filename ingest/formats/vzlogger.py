@@ -9,8 +9,10 @@ code ("1-0:1.8.0*255"). Without the option "retain" the broker forgets it at onc
 here; a value of a channel that was not announced is refused with the rule "announcement" and is
 read by itself once it was.
 
-The unit is not sent: registers are Wh, powers W. An identifier that is no OBIS code and has no
-meaning of its own names its values.
+The unit is not sent: registers are Wh, powers W, as SML meters count. vzlogger passes on what a D0
+meter sends, which mostly is kWh; then publish the identifier once with its unit ("1-0:1.8.0*255
+kWh"): the unit is kept when vzlogger tells the identifier alone again. An identifier that is no
+OBIS code and has no meaning of its own names its values.
 
 The device is {topic}. Of two channels with one identifier (two meters of one vzlogger) the one
 that was announced first has the plain series, the other has its "chnN" as channel, and both keep
@@ -74,7 +76,7 @@ def read(envelope: Envelope, setup: Setup) -> Message:
     known = setup.memory.get(NAME, f"{device}/{channel}")
     if not isinstance(known, dict):
         raise _unannounced(device, channel)
-    sense = meaning(str(known["id"]))
+    sense = meaning(str(known["id"]), str(known["unit"]))
     places = (sense.channel, known["place"], "agg" if what == "agg" else "")
     place = ".".join(str(part) for part in places if part)
     found = [Measurement(sense.quantity, scaled(value, sense.scale), place)]
@@ -83,24 +85,35 @@ def read(envelope: Envelope, setup: Setup) -> Message:
 
 def _announced(envelope: Envelope, setup: Setup, device: str, channel: str) -> Message:
     """Learn what a channel measures, and which series is its own."""
-    name = text_of(envelope.payload)
-    if not name:  # somebody cleared a retained identifier: the channel goes on as it was
+    told = text_of(envelope.payload)
+    if not told:  # somebody cleared a retained identifier: the channel goes on as it was
         return Message(device, None, [], format=NAME)
-    if len(name) > _ID_CHARS_MAX or not name.isprintable():
-        raise PayloadError("channel identifier", f"at most {_ID_CHARS_MAX} characters", name)
+    if len(told) > _ID_CHARS_MAX or not told.isprintable():
+        raise PayloadError("channel identifier", f"at most {_ID_CHARS_MAX} characters", told)
+    name, unit = _with_unit(told)
     mine = f"{device}/{channel}"
     known = setup.memory.get(NAME, mine)
-    if not isinstance(known, dict) or known["id"] != name:
-        sense = meaning(name)
+    if not isinstance(known, dict) or known["id"] != name or unit not in {"", known["unit"]}:
+        sense = meaning(name, unit)
         owned = f"{device} {sense.quantity} {sense.channel}"
         owner = setup.memory.get(NAME, owned)
         if owner is None:
             setup.memory.learn(NAME, owned, channel)
         place = "" if owner in {None, channel} else channel
-        setup.memory.learn(NAME, mine, {"id": name, "place": place})
+        setup.memory.learn(NAME, mine, {"id": name, "place": place, "unit": unit})
         kind = sense.quantity if sense.quantity in QUANTITIES else "a value without a quantity"
         setup.note(f"{channel} of {device} is {name}: {kind}")
-    return Message(device, None, [], {f"{channel}.id": name}, format=NAME)
+    return Message(device, None, [], {f"{channel}.id": told}, format=NAME)
+
+
+def _with_unit(told: str) -> tuple[str, str]:
+    """Return an identifier and the unit that an operator put behind it, "" for none."""
+    name, _, unit = told.partition(" ")
+    if not unit or meaning(name).quantity not in QUANTITIES:
+        return told, ""
+    if meaning(name, unit).quantity not in QUANTITIES:
+        raise PayloadError("unit of a channel", f"one that {name} can have, as kWh or W", unit)
+    return name, unit
 
 
 def _unannounced(device: str, channel: str) -> PayloadError:

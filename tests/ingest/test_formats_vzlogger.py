@@ -72,6 +72,17 @@ def test_a_value_before_its_announcement_waits_and_says_what_to_do(wire):
     assert wire.only("my house/chn1/raw", "5.0") == ("active_energy_import", "", 5.0)
 
 
+def test_an_operator_says_that_a_meter_counts_in_kwh(wire):
+    wire.send("vzlogger/chn0/id", "1-0:1.8.0*255 kWh")
+    assert wire.only("vzlogger/chn0/raw", "1.001") == ("active_energy_import", "", 1001.0)
+    wire.send("vzlogger/chn0/id", "1-0:1.8.0*255")  # vzlogger, restarted
+    assert wire.only("vzlogger/chn0/raw", "1.002") == ("active_energy_import", "", 1002.0)
+    wire.send("vzlogger/chn0/id", "1-0:1.8.0*255 Wh")
+    assert wire.only("vzlogger/chn0/raw", "1003") == ("active_energy_import", "", 1003.0)
+    with pytest.raises(PayloadError, match="unit of a channel"):
+        wire.send("vzlogger/chn0/id", "1-0:1.8.0*255 barrels")
+
+
 def test_a_restart_forgets_nothing(wire):
     wire.send("vzlogger/chn0/id", "1-0:1.8.0*255")
     wire.send("vzlogger/chn4/id", "1-0:1.8.0*255")
