@@ -21,6 +21,7 @@
   const DEPTH_MAX = 64;
   const TEXT_MAX = 1 << 20;
   const NOTES_MAX = 1 << 14;
+  const WHOLE_MIN = 256;
 
   let log = "";
 
@@ -281,6 +282,12 @@
       + (log ? ',"log":[' + log + "]" : "") + "}";
   }
 
+  // The engine keeps a long text that was put together as a tree of its parts, which its Python
+  // binding can't take; to cut it makes it one piece.
+  function whole(text) {
+    return text.length < WHOLE_MIN ? text : apply(slice, text, [0]);
+  }
+
   function normalizedOf(text) {
     if (text === undefined || text === "null") return "";
     if (text[0] === "{") return "[" + text + "]";
@@ -293,5 +300,5 @@
     return text;
   }
 
-  return { answer, thrown, startLog, write };
+  return { answer, thrown, whole, startLog, write };
 })()

@@ -4,7 +4,7 @@
   "use strict";
   const world = globalThis;
   const List = Array;
-  const { answer, thrown, startLog, write } = tools;
+  const { answer, thrown, whole, startLog, write } = tools;
   const { apply, ownKeys } = Reflect;
   const { defineProperty, keys } = Object;
   const { stringify, parse } = JSON;
@@ -144,9 +144,9 @@
     return function (hex, port, recv, variables) {
       startLog();
       try {
-        return answer(entry, inputOf(hex, port, recv, variables));
+        return whole(answer(entry, inputOf(hex, port, recv, variables)));
       } catch (error) {
-        return thrown(error);
+        return whole(thrown(error));
       }
     };
   }
@@ -157,15 +157,15 @@
     const names = keys(world);
     let globals = "";
     for (let i = 0; i < names.length; i++) globals += (i ? "," : "") + stringify(names[i]);
-    return '{"kind":"' + entry.kind + '","place":"' + entry.place + '","normalize":'
+    return whole('{"kind":"' + entry.kind + '","place":"' + entry.place + '","normalize":'
       + (entry.normalize !== undefined) + ',"unchanged":' + unchanged()
-      + ',"globals":[' + globals + "]}";
+      + ',"globals":[' + globals + "]}");
   }
 
   return function host(op, a, b) {
     switch (op) {
       case "tools":
-        return { RecvTime, inputOf, answer, thrown, entryOf, moduleOf, startLog };
+        return { RecvTime, inputOf, answer, thrown, whole, entryOf, moduleOf, startLog };
       case "module": return moduleOf();
       case "entry": return entryOf(a, b.exports);
       case "told": return told(a, b);

@@ -195,7 +195,7 @@ class Codec:
         """Evaluate the codec in the global scope and return its entry."""
         module = host("module")
         try:
-            context.eval(self.source)
+            context.eval(f"{self.source}\n;void 0")  # the binding can't return every value
             return host("entry", context.eval(_TOP), module)
         except (quickjs.JSException, quickjs.StackOverflow, MemoryError) as error:
             raise Unfit(_reason(error, LOAD_S_MAX)) from error

@@ -7,7 +7,7 @@
 (function (tools) {
   "use strict";
   const world = globalThis;
-  const { RecvTime, inputOf, answer, thrown, entryOf, moduleOf, startLog } = tools;
+  const { RecvTime, inputOf, answer, thrown, whole, entryOf, moduleOf, startLog } = tools;
   const { apply, ownKeys, getPrototypeOf, setPrototypeOf, isExtensible, deleteProperty } = Reflect;
   const { defineProperty, getOwnPropertyDescriptor, freeze, create } = Object;
   const functionText = Function.prototype.toString;
@@ -154,7 +154,7 @@
       } catch (error) {
         text = thrown(error);
       }
-      return clean() ? text : "spoiled";
+      return clean() ? whole(text) : "spoiled";
     };
   }
 
