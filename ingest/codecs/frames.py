@@ -5,6 +5,7 @@ A frame is one line a field, in the order of the bytes:
     u8  _                               a byte that is read and told by its bits below
     .0      water_leak                  bit 0 of the integer above
     .4-7    alarm_level                 bits 4 to 7 of it
+    .4-7s   trend                       the same, the highest of them being the sign
     u16 battery_voltage    /1000        (raw + add) * mul / div, in this order, exactly
     s16 temperature:probe  /10 !0x7fff  the channel after a colon; raw values that mean "none"
     u8  temperature        -40
@@ -39,7 +40,8 @@ _STRUCT = {
     "f16": "e", "f32": "f", "f64": "d",
 }  # fmt: skip
 _LINE = re.compile(
-    r"(?:(?P<type>[usfmdb]\d+)(?P<order>[<>])?|x(?P<skip>\d+)|\.(?P<low>\d+)(?:-(?P<high>\d+))?)"
+    r"(?:(?P<type>[usfmdb]\d+)(?P<order>[<>])?|x(?P<skip>\d+)"
+    r"|\.(?P<low>\d+)(?:-(?P<high>\d+)(?P<sign>s)?)?)"
     r"(?:\s+(?P<name>[^\s:]+)(?::(?P<channel>\S+))?)?(?P<rest>(?:\s+[-+*/!]\S+)*)"
 )
 
@@ -56,6 +58,7 @@ class Value(NamedTuple):
     absent: frozenset[float]
     low: int
     mask: int
+    sign: int
 
 
 class Frame:
@@ -100,12 +103,12 @@ class Frame:
             ]
         raws = self._unpack(payload, at) if self._unpack else self._raws(payload, at)
         found: list[Measurement] = []
-        for place, quantity, own, add, mul, div, absent, low, mask in self._values:
+        for place, quantity, own, add, mul, div, absent, low, mask, sign in self._values:
             raw = raws[place]
             if raw is None:
                 continue
             if mask:
-                raw = int(raw) >> low & mask
+                raw = (int(raw) >> low & mask ^ sign) - sign
             if raw in absent or not isfinite(raw):
                 continue
             named = f"{channel}.{own}" if channel and own else channel or own
@@ -140,7 +143,7 @@ class Frame:
             raise ValueError(
                 f"frame: expected TYPE NAME[:CHANNEL] [±N] [*N] [/N] [!N], found {text}"
             )
-        low, mask = 0, 0
+        low, mask, sign = 0, 0, 0
         if match["skip"]:
             self._parts.append(("x", int(match["skip"]), order))
             return []
@@ -153,6 +156,7 @@ class Frame:
         else:
             low = int(match["low"])
             mask = (2 << int(match["high"] or low) - low) - 1
+            sign = (mask + 1) // 2 if match["sign"] else 0
         name = match["name"]
         if name is None:
             raise ValueError(f'frame: expected a name or "_", found {text}')
@@ -171,7 +175,7 @@ class Frame:
                 absent |= {_number(one) for one in part[1:].split(",")}
         place = sum(kind != "x" for kind, _, _ in self._parts) - 1
         channel = match["channel"] or ""
-        return [Value(place, name, channel, add, mul, div, frozenset(absent), low, mask)]
+        return [Value(place, name, channel, add, mul, div, frozenset(absent), low, mask, sign)]
 
 
 class Tlv:

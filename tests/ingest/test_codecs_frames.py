@@ -38,6 +38,14 @@ def test_bits_are_of_the_integer_above():
     ]  # fmt: skip
 
 
+def test_bits_with_a_sign():
+    frame = Frame("u32 _\n.10-31s active_power /10\n.0-9 power_factor /1000")
+    assert _values(frame, "9d3a1b52") == [
+        ("active_power", "", -161829.8), ("power_factor", "", 0.85),
+    ]  # fmt: skip
+    assert _values(frame, "1504ff6b")[0] == ("active_power", "", 34438.3)
+
+
 @pytest.mark.parametrize(
     ("line", "payload", "value"),
     [
