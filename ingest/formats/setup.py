@@ -26,7 +26,11 @@ class Setup:
     zone     where the clocks hang that send wall-clock time without an offset
     codecs   name of a device profile, or a DevEUI in lower case -> name of a payload codec
     scripts  names of the JavaScript codecs that the operator added, as `slug` spells them
-    keys     LoRaWAN session keys by name ("26011bda": the DevAddr, "26011bda/app" …)
+    keys     of LoRaWAN sessions, for frames that come from gateways without a network server. Names
+             are the DevAddr in lower-case hex and a word: "26011bda/nwk" (NwkSKey) and
+             "26011bda/app" (AppSKey); in LoRaWAN 1.1 "26011bda/fnwk" (FNwkSIntKey) and
+             "26011bda/snwk" (SNwkSIntKey) instead of nwk. Each is 16 bytes. "26011bda/eui" is the
+             DevEUI, 8 bytes as it is printed; without it the device is called by its DevAddr
     memory   what earlier messages announced
     notes    where to put the steps of an explanation; None: nobody asked
     """
