@@ -18,15 +18,15 @@ import io
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from math import isfinite
 from typing import Any, NamedTuple
 
 import cbor2
-import msgspec
 
 from ingest.clock import SECOND_NS
 from ingest.errors import PayloadError
+from ingest.formats.decimals import parsed
 from ingest.formats.epoch import exact_ns
 
 RECORDS_MAX = 4096
@@ -72,10 +72,7 @@ def from_json(payload: bytes) -> list[Raw]:
 
     Errors  PayloadError for what is no JSON, or no array of objects.
     """
-    try:
-        tree = _JSON.decode(payload)
-    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        raise PayloadError("JSON", "a SenML pack", str(error)) from error
+    tree = parsed(payload, "a SenML pack")
     return _records([tree] if isinstance(tree, dict) else tree)
 
 
@@ -143,16 +140,6 @@ def resolved(records: list[Raw], received_ns: int) -> list[Record]:
             )
         )
     return found
-
-
-def _exact(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:
-        raise ValueError(f"the number {text[:40]}") from error
-
-
-_JSON = msgspec.json.Decoder(float_hook=_exact)
 
 
 def _records(tree: object) -> list[Raw]:
