@@ -3,10 +3,12 @@
 Source: the codecs that the makers publish in the LoRaWAN device repository
 (TheThingsNetwork/lorawan-devices, `vendor/…`): Atomsenses AS-201, AS-203 and AS-204, ST
 STEVAL-ASTRA1B, Tekzitel TekziPark, SmartRural grain probe, and Ellenex with firmware V6 (a map in
-CBOR, RFC 8949).
+CBOR, RFC 8949), uRADMonitor A3 and Industrial, and Tinovi PM-IO-5-SM.
 
 Numbers that have no quantity of ours keep the maker's names. Atomsenses does not say in which unit
-it tells TVOC, so that is no quantity of ours either.
+it tells TVOC, so that is no quantity of ours either; nor are Tinovi's `vwc`, `ec` and `press`.
+uRADMonitor tells gases in ppm or ppb (`o3_ppb`); its index of air is computed by its decoder from
+two of these values, and so is not sent.
 """
 
 import io
@@ -202,6 +204,103 @@ def _ellenex_map(payload: bytes, f_port: int) -> list[Measurement]:
     return found
 
 
+# uRADMonitor: the first byte is the model; numbers with a sign have it in their highest bit.
+
+_URAD_AIR = """
+    m16 temperature /100
+    u16 pressure +65535 /100
+    u8 humidity /2
+    u24 gas_resistance
+    u8 sound /2
+"""
+_URAD_A3 = Frame(
+    f"""
+    x10
+    {_URAD_AIR}
+    u16 co2
+    u16 ch20
+    u16 o3_ppb
+    u16 pm1
+    u16 pm2_5
+    u16 pm10
+    x1
+    """
+)
+_URAD_INDUSTRIAL = Frame(f"x20\n {_URAD_AIR} x16\n u8 below\n u16 pm2_5\n u8 above\n x1")
+_URAD_MODELS = {0x82: _URAD_A3, 0x14: _URAD_INDUSTRIAL}
+_URAD_GASES = {
+    code: Frame(f"m24 {name} /1000")
+    for code, name in {
+        **{0x2A: "o3_ppm", 0x2B: "so2", 0x2C: "no2_ppm", 0x04: "co"},
+        **{0x03: "h2s", 0x02: "nh3", 0x31: "cl2"},
+    }.items()
+}
+_URAD_GASES_AT = range(29, 45, 4)
+
+
+def _uradmonitor(payload: bytes, f_port: int) -> list[Measurement]:
+    """Return what a model A3 or Industrial measured; gases that the maker does not name are not."""
+    frame = _URAD_MODELS.get(payload[0]) if payload else None
+    if frame is None:
+        raise PayloadError(
+            "uRADMonitor model", "0x82 (A3) or 0x14 (Industrial)", payload[:1].hex() or "no bytes"
+        )
+    found = frame.whole(payload, "uRADMonitor")
+    if frame is _URAD_A3:
+        return found
+    values = {one.quantity: one.value for one in found}
+    told = [one for one in found if one.quantity not in ("below", "above")]
+    told.append(Measurement("pm1", values["pm2_5"] - values["below"]))
+    told.append(Measurement("pm10", values["pm2_5"] + values["above"]))
+    for at in _URAD_GASES_AT:
+        gas = _URAD_GASES.get(payload[at])
+        if gas:
+            told += gas.read(payload, at + 1)
+    return told
+
+
+# Tinovi PM-IO-5-SM: a byte says which probes follow, in this order of its bits.
+
+_TINOVI_SOIL = """
+    u16 e25{0} /100
+    u16 ec{0} /10
+    s16 temperature:soil{0} /100
+    u16 vwc{0}
+"""
+_TINOVI_HEAD = Frame("u8 _\n .7 valv\n .6 water_leak\n u8 battery_level")
+_TINOVI_PROBES = (
+    (0x01, Frame(_TINOVI_SOIL.format(""))),
+    (0x02, Frame("s16 temperature:air /100\n u16 humidity /100\n u16 pressure +50000 /100 !15536")),
+    (0x04, Frame("u32 illuminance /100")),
+    (0x10, Frame("u32 pulse")),
+    (0x08, Frame(_TINOVI_SOIL.format("_1"))),
+    (0x20, Frame("u16 press /100")),
+)
+_TINOVI_LEAF = (0x02, Frame("u16 leafHum /100\n s16 temperature:leaf /100"))
+
+
+def _tinovi(payload: bytes, f_port: int) -> list[Measurement]:
+    """Return the values of the probes; a second byte of probes may follow them."""
+    name = "Tinovi PM-IO-5-SM"
+    if len(payload) < _TINOVI_HEAD.size:
+        raise cut_short(name, 0, _TINOVI_HEAD.size, len(payload))
+    found, at = _TINOVI_HEAD.read(payload), _TINOVI_HEAD.size
+    parts = [frame for bit, frame in _TINOVI_PROBES if payload[0] & bit]
+    for frame in parts:
+        if at + frame.size > len(payload):
+            raise cut_short(name, at, frame.size, len(payload) - at)
+        found += frame.read(payload, at)
+        at += frame.size
+    if at == len(payload):
+        return found
+    bit, leaf = _TINOVI_LEAF
+    if payload[at] & bit:
+        return found + leaf.whole(payload, name, at + 1)
+    if at + 1 != len(payload):
+        raise PayloadError(f"{name} length", f"{at + 1} bytes", payload.hex())
+    return found
+
+
 _GAS = "u16< {}"
 CODECS: tuple[Model, ...] = (
     _atomsenses("as201", {}),
@@ -215,6 +314,8 @@ CODECS: tuple[Model, ...] = (
     ),
     Model("st-astra1b", ("astra1b",), _astra),
     Model("tekzitel-tekzipark", ("tekzipark",), _tekzipark),
+    Model("uradmonitor", ("uradmonitor",), _uradmonitor),
+    Model("tinovi-pm-io-5", ("tinovi pm io",), _tinovi),
     Model("smartrural-grain-probe", ("smartrural grain",), _grain_probe),
     Model("ellenex-v6", ("ellenex v6", "ellenex ver6"), _ellenex_map),
 )
