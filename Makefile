@@ -12,7 +12,7 @@ BIN := .venv/bin
 STAMP := .venv/.made
 ARGS ?=
 
-.PHONY: help env up test need check format bench coverage lock clean
+.PHONY: help env up test need check format bench coverage docs lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ coverage: $(STAMP) need  ## run every test and list the lines that none of them 
 	NUMBA_DISABLE_JIT=1 $(BIN)/coverage run -m pytest $(ARGS)  # compiled lines can't be counted
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+docs: $(STAMP)  ## write docs/formats.md from what is understood
+	$(BIN)/python -m ingest.listing > docs/formats.md
 
 lock: $(STAMP)  ## choose the newest versions anew and write requirements.lock
 	@$(BIN)/python -m pip install --quiet uv

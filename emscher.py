@@ -18,16 +18,21 @@ from rich.console import Console
 from api.client import quarantine_app, query
 from gateway.address import Address, broker_address, host_port
 from gateway.errors import GatewayError, SettingsError
-from gateway.settings import Settings
-from gateway.settings import settings_from as read_settings
-from ingest.errors import StoreUnavailable
+from ingest.codec_commands import codec_app
+from ingest.errors import PayloadError, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analytics.live import Live
     from api.house import House
     from api.live import Teller
     from fleet.demo import Progress as DemoProgress
     from gateway.broker import EmbeddedBroker
+    from gateway.settings import Settings
+    from ingest.codecs import Script
+    from ingest.decode import Decoder
+    from ingest.memory import Fact
     from ingest.store import Store
 
 VERSION = version("emscher")
@@ -46,8 +51,10 @@ app = typer.Typer(
 )
 
 
-def settings_from(**given: object) -> Settings:
+def settings_from(**given: object) -> "Settings":
     """Return the settings; say what is wrong with which key, and end, where they can't be used."""
+    from gateway.settings import settings_from as read_settings
+
     try:
         return read_settings(os.environ, **given)
     except SettingsError as error:
@@ -92,7 +99,7 @@ def up(
         fail(str(error))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: "Settings") -> None:
     """Start the rooms, the intake first; run until a signal says stop; store what was accepted."""
     from api.feed import Feed
     from api.house import House
@@ -100,7 +107,6 @@ async def _run(settings: Settings) -> None:
     from api.server import listening_on
     from gateway.mqtt import client_id
     from gateway.service import Gateway
-    from ingest.decode import Decoder
     from ingest.intake import Committed, Intake
     from ingest.store import open_store
 
@@ -119,7 +125,9 @@ async def _run(settings: Settings) -> None:
             if live is not None:
                 live.offer(committed)
 
-        intake = Intake(store, Decoder(settings.where, settings.codecs), [teller.committed, offer])
+        decoder = _decoder(settings, facts=store.facts())
+        stack.callback(decoder.close)
+        intake = Intake(store, decoder, [teller.committed, offer])
         gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics)
         stack.callback(gateway.drain, DRAIN_S)
         gateway.start()
@@ -150,7 +158,42 @@ async def _run(settings: Settings) -> None:
     out.print(f"Stopped: {counts.received} messages and {counts.readings} readings are safe.")
 
 
-def _analysis(store: "Store", teller: "Teller", settings: Settings) -> "Live":
+def _scripts(settings: "Settings") -> "dict[str, Script]":
+    """Return the codecs that were added to the data folder; end where one can't be used."""
+    from ingest.codecs import scripts_in
+
+    try:
+        return scripts_in(settings.data / "codecs")
+    except (PayloadError, OSError) as error:
+        fail(f"codecs: {error}")
+
+
+def _decoder(
+    settings: "Settings",
+    *,
+    facts: "Sequence[Fact]" = (),
+    only: str | None = None,
+    notes: list[str] | None = None,
+) -> "Decoder":
+    """Return what reads messages; `only`: all of them by the format of that name."""
+    from ingest.decode import Decoder
+    from ingest.formats import formats_with, session_keys
+
+    try:
+        return Decoder(
+            settings.where,
+            settings.codecs,
+            formats=formats_with(settings.mapping, only),
+            scripts=_scripts(settings),
+            keys=session_keys(settings.lorawan_keys),
+            facts=facts,
+            notes=notes,
+        )
+    except ValueError as error:  # a codec that does not exist
+        fail(f"settings: codecs: {error}")
+
+
+def _analysis(store: "Store", teller: "Teller", settings: "Settings") -> "Live":
     from analytics.live import Live
     from kernels.warm import warm
 
@@ -163,7 +206,7 @@ def _analysis(store: "Store", teller: "Teller", settings: Settings) -> "Live":
 async def _serve(
     house: "House",
     listening: socket.socket,
-    settings: Settings,
+    settings: "Settings",
     embedded: "EmbeddedBroker | None",
     broker: Address,
     stop: asyncio.Event,
@@ -205,7 +248,7 @@ async def _serve(
 
 
 def _brokers(
-    settings: Settings, stack: contextlib.ExitStack
+    settings: "Settings", stack: contextlib.ExitStack
 ) -> "tuple[EmbeddedBroker | None, dict[str, Address]]":
     """Return the brokers to listen to by name; start the embedded one where none is named."""
     if settings.broker:
@@ -292,6 +335,42 @@ def replay(
 
 app.command()(query)
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(codec_app, name="codec")
+
+
+@app.command()
+def decode(
+    message: Annotated[
+        str,
+        typer.Argument(metavar="HEX|FILE|-", help="Bytes in hex, a file, JSON, or - for stdin."),
+    ],
+    topic: Annotated[str, typer.Option(help="The topic on which it came.")] = "",
+    format_: Annotated[str | None, typer.Option("--format", help="Read it by this format.")] = None,
+    codec: Annotated[
+        str | None, typer.Option(help="It is the payload of an uplink: read it by this codec.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=255, help="--codec: the uplink's FPort.")] = 1,
+    data: Annotated[Path | None, typer.Option(help="Folder whose codecs are used.")] = None,
+) -> None:
+    """Explain a message: every step, field, unit and time, or why it is refused. Stores nothing."""
+    from ingest.explain import explain, explain_payload, given
+
+    settings = settings_from(data=data)
+    try:
+        told = given(message, sys.stdin.buffer.read() if message == "-" else None, topic)
+        if codec is not None:
+            scripts = _scripts(settings)
+            understood = explain_payload(
+                out, told, codec, port, scripts, settings.where, time.time_ns()
+            )
+        else:
+            notes: list[str] = []
+            with contextlib.closing(_decoder(settings, only=format_, notes=notes)) as decoder:
+                understood = explain(out, told, decoder, notes, time.time_ns())
+    except (PayloadError, OSError) as error:
+        fail(str(error))
+    if not understood:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from pydantic_settings import TomlConfigSettingsSource as TomlSource
 from gateway.address import broker_address, host_port
 from gateway.errors import SettingsError
 from ingest.clock import zone
+from ingest.formats import mappings as checked_mappings
 from ingest.formats import session_keys
 
 FILE = "emscher.toml"
@@ -61,6 +62,12 @@ class Settings(BaseSettings):
     def _zone(cls, name: str) -> str:
         zone(name)
         return name
+
+    @field_validator("mapping")
+    @classmethod
+    def _mapping(cls, tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        checked_mappings(tables)
+        return tables
 
     @field_validator("lorawan_keys")
     @classmethod

@@ -24,7 +24,7 @@ from ingest.quantity import QUANTITIES
 from ingest.reading import Envelope, Measurement, Message, Quality
 from ingest.uplink import Pending
 
-PAYLOAD_BYTES_MAX = 1 << 20
+PAYLOAD_BYTES_MAX = 4 << 20  # a Zigbee2MQTT bridge describes all its devices in one message
 MEASUREMENTS_MAX = 4096
 NAME_CHARS_MAX = 128
 TOPIC_CHARS_MAX = 1024
@@ -62,8 +62,10 @@ class Decoder:
     ) -> None:
         for name, codec in codecs_by_name.items():
             if codec not in CODECS_BY_NAME and codec not in scripts:
-                known = " ".join([*CODECS_BY_NAME, *scripts])
-                raise ValueError(f"codec of {name!r}: expected one of {known}, found {codec!r}")
+                raise ValueError(
+                    f"codec of {name!r}: expected a name that `emscher codec list` shows,"
+                    f" found {codec!r}"
+                )
         spelled = {
             name.lower() if _is_eui(name) else name: codec for name, codec in codecs_by_name.items()
         }

@@ -5,6 +5,12 @@ IngestError
 └── StoreUnavailable  storage said "not now"     keep, pause, do not acknowledge
 """
 
+ANNOUNCEMENT = "announcement"
+"""The rule of a message that can't be understood before another one has told what it is.
+
+Such a refusal is tried again by itself when something was announced.
+"""
+
 
 class IngestError(Exception):
     """Everything that ingest raises on purpose."""

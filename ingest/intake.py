@@ -20,13 +20,10 @@ import structlog
 
 from ingest.decode import Decoder
 from ingest.device import Device
-from ingest.errors import PayloadError, StoreUnavailable
+from ingest.errors import ANNOUNCEMENT, PayloadError, StoreUnavailable
 from ingest.memory import Fact
 from ingest.reading import Envelope, Measurement, Message, Rows, Series
 from ingest.store.port import Commit, Counts, Outcome, Quarantined, Refusal, Store
-
-ANNOUNCEMENT = "announcement"
-"""The rule of a message that can't be understood before another one has told what it is."""
 
 _RETRIED_AT_ONCE = 500
 

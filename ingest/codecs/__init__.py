@@ -15,14 +15,34 @@ carries minus its age, in nanoseconds, as `time_ns`; the format adds the time of
 
 from typing import Protocol
 
-from ingest.codecs import cayenne, elsys
+from ingest.codecs import (
+    cayenne,
+    elsys,
+    keller,
+    mbus,
+    milesight,
+    netvox,
+    sensecap,
+    single_frames,
+    small_records,
+    strega,
+    twtg,
+    vutility,
+    watteco,
+)
+from ingest.codecs.script import Script
+from ingest.codecs.script import loaded as scripts_in
 from ingest.reading import Measurement
+
+__all__ = ["CODECS", "CODECS_BY_NAME", "Codec", "Script", "scripts_in"]
 
 
 class Codec(Protocol):
     """What a module in this folder offers."""
 
-    NAME: str
+    @property
+    def NAME(self) -> str:  # noqa: N802 (a module's constant)
+        """Its name, in settings and lists."""
 
     def matches(self, words: frozenset[str], dev_eui: str) -> bool:
         """Say whether this codec reads the payloads of that device."""
@@ -31,7 +51,21 @@ class Codec(Protocol):
         """Return what the payload says, or raise PayloadError."""
 
 
-CODECS: tuple[Codec, ...] = (cayenne, elsys)
+CODECS: tuple[Codec, ...] = (
+    cayenne,
+    *netvox.CODECS,
+    *milesight.CODECS,
+    *watteco.CODECS,
+    mbus,
+    *single_frames.CODECS,
+    *small_records.CODECS,
+    *strega.CODECS,
+    keller,
+    sensecap,
+    twtg,
+    vutility,
+    elsys,
+)
 """In the order in which they are asked: the words "Cayenne LPP" outrank a vendor's prefix."""
 
 CODECS_BY_NAME: dict[str, Codec] = {codec.NAME: codec for codec in CODECS}

@@ -164,7 +164,7 @@ class Frame:
             return []
         add, mul, div, absent = 0.0, 1.0, 1.0, set()
         for part in match["rest"].split():
-            number = _number(part[1:])
+            number = 0.0 if part[0] == "!" else _number(part[1:])
             if part[0] in "+-":
                 add = number if part[0] == "+" else -number
             elif part[0] == "*":

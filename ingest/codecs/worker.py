@@ -41,12 +41,18 @@ class Worker:
             self._page = mmap.mmap(shared.fileno(), mmap.PAGESIZE)
             self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_PROGRAM), str(shared.fileno())],
+                [
+                    "/usr/bin/env",
+                    "TZ=UTC",
+                    sys.executable,
+                    "-P",
+                    str(_PROGRAM),
+                    str(shared.fileno()),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._complaints,
                 pass_fds=(shared.fileno(),),
-                env={**os.environ, "TZ": "UTC"},
                 start_new_session=True,
             )
         assert self._process.stdin is not None

@@ -20,7 +20,7 @@ A property under $stats (signal, battery, cputemp …) is the device's own. /set
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ingest.errors import PayloadError
+from ingest.errors import ANNOUNCEMENT, PayloadError
 from ingest.formats.bare import fits, news, number_in, shown, text_of, told, tree
 from ingest.formats.setup import Setup
 from ingest.meaning import UNIT_CHARS_MAX, meaning
@@ -171,7 +171,7 @@ def _value(place: _Place, payload: bytes, setup: Setup) -> Message:
     quantity, channel, scale = _sense(name, unit, flag)
     if not datatype and (quantity not in QUANTITIES or value is None):
         raise PayloadError(
-            "announcement",
+            ANNOUNCEMENT,
             f"to know type and unit of {node}/{name} from {device}/{node}/{name}/$datatype or from"
             f" {device}/$description, which the broker keeps: restart the device, if they are gone",
             shown(payload),

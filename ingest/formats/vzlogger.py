@@ -27,7 +27,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ingest.errors import PayloadError
+from ingest.errors import ANNOUNCEMENT, PayloadError
 from ingest.formats.bare import decimal_ns, news, number_of, shown, text_of, typed
 from ingest.formats.setup import Setup
 from ingest.meaning import NAME_CHARS_MAX, meaning
@@ -119,7 +119,7 @@ def _with_unit(told: str) -> tuple[str, str]:
 def _unannounced(device: str, channel: str) -> PayloadError:
     topic = shlex.quote(f"{device}/{channel}/id")
     return PayloadError(
-        "announcement",
+        ANNOUNCEMENT,
         f"the OBIS code of {channel} before its first value: restart vzlogger, which tells it once,"
         f" or tell it by hand: mosquitto_pub -r -t {topic} -m '1-0:1.8.0*255'",
         f"a value of {device}/{channel}, of which no identifier is known",

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from ingest.clock import rfc3339_ns
-from ingest.errors import PayloadError
+from ingest.errors import ANNOUNCEMENT, PayloadError
 from ingest.formats.bare import decimal_ns, fits, news, number_in, placed, shown, told, tree
 from ingest.formats.setup import Setup
 from ingest.meaning import Meaning, fields, meaning
@@ -362,7 +362,7 @@ def _is_group(base: str, name: str, setup: Setup) -> bool:
 
 def _not_known(base: str, name: str, payload: bytes) -> PayloadError:
     return PayloadError(
-        "announcement",
+        ANNOUNCEMENT,
         f"a JSON object on {base}/{name}, or, with output: attribute, to know its device from"
         f" {base}/bridge/devices: restart Zigbee2MQTT, which sends that list",
         shown(payload),

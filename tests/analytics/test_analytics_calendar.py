@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.calendar import PERIODS_MAX, By, edges, to_datetime, to_ns
-from ingest.clock import zone
 from analytics.wording import clock, lasting, told
+from ingest.clock import zone
 
 ZONES = [
     *(BERLIN, ZoneInfo("America/Sao_Paulo"), ZoneInfo("Australia/Lord_Howe"), UTC),

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics.calendar import to_ns
-from ingest.clock import zone
 from analytics.grouping import grouped
 from analytics.windows import WIDTHS_NS, WindowBook, read_days, read_windows
+from ingest.clock import zone
 from ingest.derived import Derived
 from ingest.reading import Series
 from kernels import windows as kernel

@@ -68,7 +68,9 @@ def test_registries_name_each_once():
 
 
 def test_a_codec_that_does_not_exist_is_refused_at_the_start():
-    with pytest.raises(ValueError, match="codec of 'My profile': expected one of cayenne elsys"):
+    with pytest.raises(
+        ValueError, match="codec of 'My profile': expected a name that `emscher codec list` shows"
+    ):
         Decoder(codecs_by_name={"My profile": "elsis"})
 
 

@@ -2,74 +2,31 @@ import base64
 import json
 
 import pytest
+from gateway_events import (
+    ADDRESS,
+    ELSYS,
+    EUI,
+    GATEWAY,
+    HEARD,
+    KEYS,
+    READ,
+    RECEIVED_NS,
+    _decode,
+    _decoder,
+    _phy,
+    _up,
+    _values,
+)
 from google.protobuf import json_format
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ingest import lorawan
 from ingest.clock import rfc3339_ns
 from ingest.codecs.script import Answer
-from ingest.decode import Decoder
 from ingest.errors import PayloadError
 from ingest.formats import lorawan_gateway, lorawan_gateway_wire
 from ingest.formats.setup import Setup
 from ingest.reading import Envelope, Message
 from ingest.uplink import Pending
-
-RECEIVED_NS = rfc3339_ns("2026-06-01T12:00:00Z")
-HEARD = "2026-06-01T11:59:58.123456789Z"
-GATEWAY = "0016c001f153a14c"
-ADDRESS = "26011bda"
-EUI = "a81758fffe04a1b2"
-NWK, APP, SERVING = (bytes(range(at, at + 16)) for at in (1, 50, 100))
-KEYS = {f"{ADDRESS}/nwk": NWK, f"{ADDRESS}/app": APP, f"{ADDRESS}/eui": bytes.fromhex(EUI)}
-ELSYS = bytes.fromhex("0100e20229")
-
-
-def _phy(payload: bytes = ELSYS, f_cnt: int = 7, f_port: int = 5, kind: int = 0x40) -> bytes:
-    """Return a frame of the device as it goes over the air."""
-    counted = (f_cnt & 0xFFFF).to_bytes(2, "little")
-    head = bytes((kind,)) + bytes.fromhex(ADDRESS)[::-1] + b"\x80" + counted + bytes((f_port,))
-    key = APP if f_port else NWK
-    signed = head + lorawan.decrypted(lorawan.parse(head + payload + bytes(4)), key, f_cnt)
-    return signed + lorawan.mic_data(lorawan.parse(signed + bytes(4)), NWK, f_cnt)
-
-
-def _up(phy: bytes | None = None, **rx: object) -> dict[str, object]:
-    """Return an uplink event of version 4."""
-    return {
-        "phyPayload": base64.b64encode(_phy() if phy is None else phy).decode(),
-        "txInfo": {"frequency": 868100000, "modulation": {"lora": {"bandwidth": 125000}}},
-        "rxInfo": {
-            "gatewayId": GATEWAY,
-            "uplinkId": 4217106255,
-            "gwTime": HEARD,
-            "rssi": -36,
-            "snr": 10.5,
-            "context": "E3OWOQ==",
-            "crcStatus": "CRC_OK",
-            **rx,
-        },
-    }
-
-
-def _decoder(keys: dict[str, bytes] = KEYS, **more: object) -> Decoder:
-    return Decoder(formats=(lorawan_gateway,), keys=keys, **more)
-
-
-def _decode(
-    event: object, name: str = "event/up", decoder: Decoder | None = None, gateway: str = GATEWAY
-) -> Message:
-    payload = event if isinstance(event, bytes) else json.dumps(event).encode()
-    topic = f"eu868/gateway/{gateway}/{name}"
-    return (decoder or _decoder()).decode(Envelope("test", topic, payload, RECEIVED_NS))
-
-
-def _values(message: Message) -> dict[str, float]:
-    return {one.quantity: one.value for one in message.measurements}
-
-
-READ = {"temperature": 22.6, "humidity": 41.0, "rssi": -36.0, "snr": 10.5}
 
 
 def test_an_uplink_with_the_right_keys():
@@ -326,89 +283,3 @@ def test_a_script_beside_other_frames():
     assert [one.device for one in message.others] == [GATEWAY]
     with pytest.raises(PayloadError, match="one at most whose codec is a script"):
         _read([_packet(_phy()), _packet(_phy(f_cnt=8))])
-
-
-@pytest.mark.parametrize(
-    ("topic", "wanted"),
-    [
-        (f"gateway/{GATEWAY}/event/up", True),
-        (f"city/eu868/gateway/{GATEWAY.upper()}/event/stats", True),
-        (f"eu868/gateway/{GATEWAY}/state/conn", True),
-        (f"eu868/gateway/{GATEWAY}/command/down", False),
-        (f"eu868/gateway/{GATEWAY}/event/news", False),
-        (f"eu868/gateway/{GATEWAY}/state/up", False),
-        ("gateway/kitchen/event/up", False),
-        ("zigbee2mqtt/gateway", False),
-        ("", False),
-    ],
-)
-def test_which_topics_are_claimed(topic, wanted):
-    assert lorawan_gateway.claims(topic, b"", Setup()) is wanted
-
-
-@pytest.mark.parametrize(
-    ("event", "rule"),
-    [
-        (b"", "gateway uplink"),
-        (b"\xff", "protobuf"),
-        ({}, "gateway uplink"),
-        ({"phyPayload": "?"}, "JSON"),
-        (_up(b""), "LoRaWAN version"),
-        (_up(b"\x40\1"), "LoRaWAN frame length"),
-        (_up(gwTime="noon"), "time"),
-        (_up(timeSinceGpsEpoch="1 s"), "time since the GPS epoch"),
-        (_up(timeSinceGpsEpoch="999999999999s"), "time"),
-        ({"rxpk": [{"data": "?"}]}, "data of a packet"),
-        ({"rxpk": [_packet(_phy(), tmms=-(10**15))]}, "time"),
-        (_up(_phy(b"\x3f")), "ELSYS type"),
-    ],
-)
-def test_broken_events_are_refused(event, rule):
-    with pytest.raises(PayloadError) as caught:
-        _decode(event)
-    assert caught.value.rule.startswith(rule)
-
-
-LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
-OBJECTS = st.dictionaries(
-    st.sampled_from(["gwTime", "time", "rssi", "snr", "timeSinceGpsEpoch", "tmms", "data", "stat"]),
-    LEAVES,
-    max_size=4,
-)
-NAMES = st.sampled_from([*(f"event/{name}" for name in lorawan_gateway._EVENTS), "state/conn"])
-FUZZED = _decoder()
-
-
-@settings(max_examples=300)
-@given(
-    st.dictionaries(
-        st.sampled_from(["rxInfo", "rxpk", "stat", "time", "location", "metadata", "state"]),
-        OBJECTS | LEAVES | st.lists(OBJECTS, max_size=3),
-        max_size=4,
-    ),
-    NAMES,
-    st.booleans(),
-)
-def test_any_json(event, name, ours):
-    event = (_up() if ours else {}) | event
-    assert _is_message_or_refused(json.dumps(event).encode(), name)
-
-
-@settings(max_examples=300)
-@given(st.binary(max_size=80), NAMES, st.booleans())
-def test_any_bytes(payload, name, begun):
-    head = b"\x0a" + bytes((len(_phy()),)) + _phy() if begun else b""
-    assert _is_message_or_refused(head + payload, name)
-
-
-@settings(max_examples=200)
-@given(st.binary(max_size=60))
-def test_any_frame(phy):
-    assert _is_message_or_refused(json.dumps(_up(phy)).encode(), "event/up")
-
-
-def _is_message_or_refused(payload: bytes, name: str) -> bool:
-    try:
-        return _decode(payload, name, FUZZED).device in {GATEWAY, EUI}
-    except PayloadError as error:
-        return error.rule != "decoder fault"

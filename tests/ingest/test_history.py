@@ -74,8 +74,10 @@ def test_the_bounds_of_seconds_and_milliseconds():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["time", "2026"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["time", "records", "value", "variable", "co2"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["time", "records", "value", "variable", "co2"]), inner)
+    ),
     max_leaves=12,
 )
 

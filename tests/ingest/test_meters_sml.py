@@ -1,142 +1,34 @@
 """SML: real telegrams, an encoder written apart from the reader, and everything that breaks."""
 
-import json
-from pathlib import Path
-
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from sml_files import (
+    EMH,
+    IMPORT,
+    NONE,
+    PLAIN,
+    POWER,
+    READ,
+    code,
+    entry,
+    framed,
+    get_list,
+    i,
+    many,
+    message,
+    meter_file,
+    o,
+    only,
+    sec_index,
+    u,
+    values,
+)
 
 from ingest.errors import PayloadError
 from ingest.meters import sml
-from ingest.meters.sml_values import DEPTH_MAX, Number, Reader
+from ingest.meters.sml_values import Number, Reader
 from ingest.reading import Measurement
-
-REAL = [
-    bytes.fromhex(row["hex"])
-    for row in json.loads(
-        (Path(__file__).parents[1] / "vectors" / "sml_telegrams.json").read_text("utf-8")
-    )
-]
-ISKRA, DZG, HOLLEY, KERMIT_OPEN = REAL
-START = bytes.fromhex("1b1b1b1b01010101")
-
-
-def bitwise_crc(data: bytes, start: int, final: int) -> int:
-    crc = start
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x8408 if crc & 1 else 0)
-    return crc ^ final
-
-
-def x25(data: bytes) -> int:
-    return bitwise_crc(data, 0xFFFF, 0xFFFF)
-
-
-def kermit(data: bytes) -> int:
-    return bitwise_crc(data, 0, 0)
-
-
-def head(kind: int, size: int, itself: bool) -> bytes:
-    """The shortest TL field."""
-    for count in range(1, 5):
-        total = size + (count if itself else 0)
-        if total < 16**count:
-            nibbles = [total >> 4 * n & 15 for n in reversed(range(count))]
-            rest = [0x80 | n for n in nibbles[1:-1]] + nibbles[-1:] if count > 1 else []
-            more = 0x80 if count > 1 else 0
-            return bytes([more | kind << 4 | nibbles[0], *rest])
-    raise AssertionError("too long for a test")
-
-
-def u(value: int, width: int = 1) -> bytes:
-    return head(6, width, True) + value.to_bytes(width, "big")
-
-
-def i(value: int, width: int = 1) -> bytes:
-    return head(5, width, True) + value.to_bytes(width, "big", signed=True)
-
-
-def o(raw: bytes = b"") -> bytes:
-    return head(0, len(raw), True) + raw
-
-
-def many(*parts: bytes) -> bytes:
-    return head(7, len(parts), False) + b"".join(parts)
-
-
-NONE = b"\x01"
-
-
-def message(tag: int, body: bytes, crc: str = "x25") -> bytes:
-    content = b"\x76" + o(b"\x01\x02\x03") + u(0) + u(0) + many(u(tag, 2), body)
-    if crc == "kermit":
-        return content + u(kermit(content), 2) + b"\0"
-    return content + u(int.from_bytes(x25(content).to_bytes(2, "little"), "big"), 2) + b"\0"
-
-
-def framed(content: bytes, crc: str = "x25") -> bytes:
-    padding = -len(content) % 4
-    escaped = content.replace(b"\x1b" * 4, b"\x1b" * 8) + bytes(padding)
-    raw = START + escaped + b"\x1b\x1b\x1b\x1b\x1a" + bytes([padding])
-    return raw + {"x25": x25, "kermit": kermit}[crc](raw).to_bytes(2, "little")
-
-
-def code(text: str) -> bytes:
-    return o(bytes(int(part) for part in text.replace("-", ".").replace(":", ".").split(".")))
-
-
-def entry(
-    name: str,
-    value: bytes,
-    unit: bytes = NONE,
-    scaler: bytes = NONE,
-    status: bytes = NONE,
-    time: bytes = NONE,
-) -> bytes:
-    return many(code(name), status, time, unit, scaler, value, NONE)
-
-
-EMH = bytes.fromhex("0a01454d480000bc614e")
-
-
-def get_list(*entries: bytes, server: bytes = EMH, time: bytes = NONE) -> bytes:
-    return many(NONE, o(server), NONE, time, many(*entries), NONE, NONE)
-
-
-def sec_index(seconds: int) -> bytes:
-    return many(u(1), u(seconds, 4))
-
-
-def meter_file(*entries: bytes, crc: str = "x25", **kept: bytes) -> bytes:
-    opened = many(NONE, NONE, o(b"\x01"), o(kept.get("server", EMH)), NONE, NONE)
-    return b"".join(
-        (
-            message(0x0101, opened, crc),
-            message(0x0701, get_list(*entries, **kept), crc),
-            message(0x0201, many(NONE), crc),
-        )
-    )
-
-
-IMPORT = entry("1.0.1.8.0.255", u(123456, 8), u(30), i(-1))
-POWER = entry("1.0.16.7.0.255", i(-1500, 2), u(27), i(0))
-PLAIN = meter_file(IMPORT, POWER)
-READ = [
-    Measurement("active_energy_import", 12345.6),
-    Measurement("active_power", -1500.0),
-]
-
-
-def only(payload: bytes) -> sml.Readout:
-    (readout,) = sml.readouts(payload).readouts
-    return readout
-
-
-def values(payload: bytes) -> dict[tuple[str, str], float]:
-    return {(one.quantity, one.channel): one.value for one in sml.measurements(only(payload))}
 
 
 def test_iskra_meter_of_the_field():
@@ -355,135 +247,3 @@ def test_direction_of_an_emh_meter_is_in_the_status_of_its_register():
     both = meter_file(entry("1.0.1.8.0.255", u(1), u(30), i(0), u(0x1A2, 4)), power, POWER)
     assert values(both)[("active_power", "")] == -1500.0
     assert values(both)[("1-0:15.7.0*255", "")] == 126.6
-
-
-def test_escapes_in_the_messages_are_undone():
-    file = framed(meter_file(entry("1.0.96.1.0.255", o(b"\x1b" * 9)), POWER))
-    assert file.count(b"\x1b" * 8) == 2
-    assert sml.state(only(file))["1-0:96.1.0*255"] == "1b" * 9
-
-
-def test_kermit_crcs_are_taken_when_all_are_so():
-    content = meter_file(IMPORT, POWER, crc="kermit")
-    for payload in (content, framed(content, "kermit"), framed(content)):
-        assert sml.measurements(only(payload)) == READ
-    with pytest.raises(PayloadError, match="CRC"):
-        sml.readouts(KERMIT_OPEN)  # alone it may be chance
-    mixed = message(0x0101, many(NONE, NONE, NONE, NONE, NONE, NONE)) + content
-    with pytest.raises(PayloadError, match="CRC"):
-        sml.readouts(mixed)
-    with pytest.raises(PayloadError, match="CRC"):
-        sml.readouts(framed(PLAIN, "kermit"))
-
-
-def test_short_message_crcs():
-    assert sml.readouts(bytes.fromhex("7603007562006200726302017101625b00")).readouts == ()
-    assert sml.readouts(bytes.fromhex("760300756200620072630201710163005b00")).readouts == ()
-
-
-def test_several_files_with_noise_between():
-    second = framed(meter_file(IMPORT, server=b"\x0a\x01ISK\0\0\0\0\7"))
-    payload = b"\x1b\x1b garbage" + framed(PLAIN) + b"\0\x1b\x1b\x1b\x1b\xff" + second + START[:6]
-    found = sml.readouts(payload)
-    assert [sml.server_name(one.server) for one in found.readouts] == [
-        "1EMH0012345678",
-        "1ISK0000000007",
-    ]
-
-
-@pytest.mark.parametrize("cut", [1, 9, 40, 100])
-def test_a_payload_may_start_and_end_in_the_middle_of_a_file(cut: int):
-    file = framed(PLAIN)
-    found = sml.readouts(file[cut:] + file + file[:-cut])
-    assert len(found.readouts) == 1
-    assert sml.measurements(found.readouts[0]) == READ
-
-
-def test_a_broken_file_beside_a_good_one_is_told():
-    broken = bytearray(framed(PLAIN))
-    broken[60] ^= 4
-    found = sml.readouts(bytes(broken) + framed(PLAIN))
-    assert len(found.readouts) == 1
-    assert "CRC" in str(found.faults[0])
-
-
-@pytest.mark.parametrize("whole", [ISKRA, framed(PLAIN)])
-def test_truncation_at_every_byte_is_refused(whole: bytes):
-    for size in range(len(whole)):
-        with pytest.raises(PayloadError):
-            sml.readouts(whole[:size])
-
-
-def test_bare_messages_are_whole_or_refused():
-    """Without transport nothing says that a further message was to come."""
-    told = []
-    for size in range(len(PLAIN)):
-        try:
-            told += sml.readouts(PLAIN[:size]).readouts
-        except PayloadError:
-            continue
-    assert told  # up to the end of the second message
-    assert all(one == only(PLAIN) for one in told)
-
-
-@pytest.mark.parametrize(
-    "whole", [DZG, framed(PLAIN), framed(meter_file(POWER, crc="kermit"), "kermit")]
-)
-def test_one_flipped_bit_anywhere_is_refused(whole: bytes):
-    for at in range(len(whole)):
-        for bit in range(8):
-            broken = bytearray(whole)
-            broken[at] ^= 1 << bit
-            with pytest.raises(PayloadError):
-                sml.readouts(bytes(broken))
-
-
-def test_bombs_and_lies_about_lengths():
-    with pytest.raises(PayloadError, match="nesting"):
-        Reader(b"\x71" * 5000).value()
-    assert Reader(b"\x71" * (DEPTH_MAX - 1) + b"\x70").value() is not None
-    with pytest.raises(PayloadError, match="to the end"):
-        Reader(b"\xff\x8f\x8f\x0f").value()
-    with pytest.raises(PayloadError, match="length"):
-        Reader(b"\xff\x8f\x8f\x8f\x8f\x0f").value()
-    with pytest.raises(PayloadError, match="length"):
-        Reader(b"\x60").value()
-    with pytest.raises(PayloadError, match="values"):
-        Reader(b"\xf6\x82\x8a\x08" + b"\x01" * 30_000).value()
-    with pytest.raises(PayloadError, match="1 to 8"):
-        Reader(b"\x6a" + bytes(9)).value()
-    with pytest.raises(PayloadError, match="type"):
-        Reader(b"\x31\x00").value()
-    with pytest.raises(PayloadError, match="at most 64"):
-        sml.readouts(START * 70)
-    with pytest.raises(PayloadError, match="scaler"):
-        sml.readouts(meter_file(entry("1.0.1.8.0.255", u(1), u(30), i(999, 2))))
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        many(NONE),
-        many(NONE, u(1), NONE, NONE, many(), NONE, NONE),
-        many(NONE, o(EMH), NONE, NONE, u(1), NONE, NONE),
-        get_list(many(o(b"\1"), NONE, NONE, NONE, NONE, u(1), NONE)),
-        get_list(many(code("1.0.1.8.0.255"), o(b"x"), NONE, NONE, NONE, u(1), NONE)),
-        get_list(u(1)),
-        get_list(time=o(b"x")),
-    ],
-)
-def test_lists_of_another_shape_are_refused(body: bytes):
-    with pytest.raises(PayloadError):
-        sml.readouts(message(0x0701, body))
-
-
-@settings(max_examples=300)
-@given(st.binary(max_size=200), st.integers(0, 3))
-def test_any_bytes_are_read_or_refused(noise: bytes, where: int):
-    content = {0: noise, 1: b"\x76" + noise, 2: framed(noise), 3: message(0x0701, noise)}[where]
-    try:
-        for readout in sml.readouts(content).readouts:
-            sml.measurements(readout)
-            sml.state(readout)
-    except PayloadError:
-        return
