@@ -63,3 +63,8 @@ def _values(message: Message) -> dict[str, float]:
 
 
 READ = {"temperature": 22.6, "humidity": 41.0, "rssi": -36.0, "snr": 10.5}
+
+
+def _packet(phy: bytes, **more: object) -> dict[str, object]:
+    data = base64.b64encode(phy).decode().rstrip("=")
+    return {"tmst": 3512348611, "stat": 1, "rssi": -36, "lsnr": 10.5, "data": data, **more}

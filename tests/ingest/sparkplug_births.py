@@ -58,3 +58,10 @@ def _values(message: Message) -> dict[tuple[str, str], float]:
     values = {(one.quantity, one.channel): one.value for one in message.measurements}
     assert len(values) == len(message.measurements)
     return values
+
+
+def _table(rows, types=(10, 12), columns=("temperature", "note")):
+    return TYPES["DataSet"](
+        num_of_columns=len(columns), columns=columns, types=types,
+        rows=[{"elements": row} for row in rows],
+    )  # fmt: skip

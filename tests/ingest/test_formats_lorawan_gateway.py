@@ -1,18 +1,21 @@
-import base64
 import json
 
 import pytest
 from gateway_events import (
     ADDRESS,
+    APP,
     ELSYS,
     EUI,
     GATEWAY,
     HEARD,
     KEYS,
+    NWK,
     READ,
     RECEIVED_NS,
+    SERVING,
     _decode,
     _decoder,
+    _packet,
     _phy,
     _up,
     _values,
@@ -243,11 +246,6 @@ def test_what_a_gateway_tells_of_itself(name, event, state):
     assert (message.device, message.measurements, message.state) == (GATEWAY, [], state)
     if isinstance(event, dict) and "time" in event:
         assert message.time_ns == rfc3339_ns(HEARD)
-
-
-def _packet(phy: bytes, **more: object) -> dict[str, object]:
-    data = base64.b64encode(phy).decode().rstrip("=")
-    return {"tmst": 3512348611, "stat": 1, "rssi": -36, "lsnr": 10.5, "data": data, **more}
 
 
 @pytest.mark.parametrize("name", ["event/up", "event/raw"])

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from gateway_events import EUI, GATEWAY, _decode, _decoder, _phy, _up
+from gateway_events import EUI, GATEWAY, _decode, _decoder, _packet, _phy, _up
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

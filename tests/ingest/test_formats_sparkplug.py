@@ -238,10 +238,3 @@ def test_templates_are_flattened_with_the_types_of_their_birth():
         "",
         False,
     ]
-
-
-def _table(rows, types=(10, 12), columns=("temperature", "note")):
-    return TYPES["DataSet"](
-        num_of_columns=len(columns), columns=columns, types=types,
-        rows=[{"elements": row} for row in rows],
-    )  # fmt: skip

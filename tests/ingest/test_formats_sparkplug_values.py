@@ -4,7 +4,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sparkplug_births import PLANT, Plant, _metric, _payload, _values
+from sparkplug_births import PLANT, Plant, _metric, _payload, _table, _values
 
 from ingest.errors import PayloadError
 from ingest.formats.sparkplug_metric import TYPES

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sml_files import (
+    DZG,
     EMH,
+    HOLLEY,
     IMPORT,
+    ISKRA,
     NONE,
     PLAIN,
     POWER,

@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sml_files import (
+    DZG,
     EMH,
     IMPORT,
+    ISKRA,
+    KERMIT_OPEN,
     NONE,
     PLAIN,
     POWER,
