@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from ingest.errors import PayloadError
 
+LINES_MAX = 4096
 _INT64_MAX = (1 << 63) - 1
 _UINT64_MAX = (1 << 64) - 1
 _TOKEN = r"[^,= \\\x00-\x1f\x7f]"
@@ -65,7 +66,8 @@ class Point(NamedTuple):
 def points(payload: bytes) -> list[Point]:
     """Return the points of a message, in their order.
 
-    Errors  PayloadError, rule "line protocol", naming the line and what was there instead.
+    Errors  PayloadError, rule "line protocol", naming the line and what was there instead; also
+            for more than 4,096 lines.
     """
     try:
         text = payload.decode("utf-8")
@@ -74,6 +76,8 @@ def points(payload: bytes) -> list[Point]:
     found: list[Point] = []
     at = _after(_SKIP, text, 0)
     while at < len(text):
+        if len(found) == LINES_MAX:
+            raise PayloadError("line protocol", f"at most {LINES_MAX} lines in a message", "more")
         point, at = _point(text, at)
         found.append(point)
         at = _after(_SKIP, text, at)

@@ -39,7 +39,7 @@ from ingest.unit import SAME, Scale, scale_of, scaled
 NAME = "senml"
 BY_TOPIC = False
 
-_SHAPE = re.compile(rb"\s*\[?\s*\{")
+_SHAPE = re.compile(rb"\s*+(?:\[\s*+)?\{")
 _NAMED = re.compile(rb'"b?n"\s*:')
 _VALUED = re.compile(rb'"(?:v|vs|vb|vd|s)"\s*:')
 _CBOR = re.compile(

@@ -1,6 +1,4 @@
-"""Payload codecs in JavaScript: every style that is seen in the field, and no state between calls."""
-
-import pytest
+"""JavaScript codecs in every style that is seen in the field, and a host to run them."""
 
 from ingest.codecs.script import Answer, Job, Script, ScriptHost
 
@@ -29,13 +27,6 @@ class Bench:
         answer = self.one(source, payload, f_port, *rest)
         assert isinstance(answer, Answer), str(answer)
         return answer.data
-
-
-@pytest.fixture(scope="module")
-def bench():
-    bench = Bench()
-    yield bench
-    bench.host.close()
 
 
 def uplink(body):

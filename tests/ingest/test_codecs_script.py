@@ -1,4 +1,4 @@
-"""Payload codecs in JavaScript: every style that is seen in the field, and no state between calls."""
+"""JavaScript codecs: every style that is seen in the field runs as it is."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Payload codecs in JavaScript: every style that is seen in the field, and no state between calls."""
+"""JavaScript codecs: errors are told, and no state passes from one message to the next."""
 
 import re
 

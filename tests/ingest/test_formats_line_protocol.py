@@ -223,6 +223,12 @@ def test_several_devices_and_times():
     assert (other.device, other.time_ns) == ("b", NOW - 100 * 10**9)
 
 
+def test_a_message_of_too_many_lines_is_refused_before_they_are_read():
+    assert len(points(b"m v=1\n" * 4096)) == 4096
+    with pytest.raises(PayloadError, match="at most 4096 lines"):
+        points(b"m v=1\n" * 4096 + b"this is no line")
+
+
 @pytest.mark.parametrize("unit_ns", [1, 1000, 10**6, 10**9])
 @given(time_s=st.integers(946_684_800, 16_725_225_600))
 def test_the_unit_of_a_time_is_told_by_its_size(unit_ns, time_s):
