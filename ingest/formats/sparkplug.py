@@ -35,7 +35,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from ingest.errors import PayloadError
+from ingest.errors import ANNOUNCEMENT, PayloadError
 from ingest.formats.setup import Setup
 from ingest.formats.sparkplug_metric import (
     ELEMENTS_MAX,
@@ -292,7 +292,7 @@ def _named(place: _Topic, metric: Any, born: dict[str, Any], prefix: str) -> str
 
 def _unannounced(place: _Topic, what: str) -> PayloadError:
     return PayloadError(
-        "announcement",
+        ANNOUNCEMENT,
         f"a metric that a birth of {place.device} announced; ask {place.node} for a rebirth"
         " (write true to Node Control/Rebirth)",
         what,
