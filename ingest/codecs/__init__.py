@@ -17,6 +17,7 @@ from typing import Protocol
 
 from ingest.codecs import (
     cayenne,
+    decentlab,
     elsys,
     keller,
     mbus,
@@ -56,6 +57,7 @@ CODECS: tuple[Codec, ...] = (
     *netvox.CODECS,
     *milesight.CODECS,
     *watteco.CODECS,
+    *decentlab.CODECS,
     mbus,
     *single_frames.CODECS,
     *small_records.CODECS,
