@@ -65,7 +65,7 @@ class Field(NamedTuple):
 _OBIS = re.compile(
     r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]255)?$"
 )  # another group F is a former period
-_OBIS_REGISTERS = {
+OBIS_REGISTERS = {
     1: "active_energy_import",
     2: "active_energy_export",
     3: "reactive_energy_import",
@@ -220,8 +220,8 @@ def _obis(name: str, unit: str, register_unit: str) -> Meaning | None:
     if match is None:
         return None
     group, what, tariff = (int(part) for part in match.groups())
-    if what == 8 and group in _OBIS_REGISTERS:
-        quantity = _OBIS_REGISTERS[group]
+    if what == 8 and group in OBIS_REGISTERS:
+        quantity = OBIS_REGISTERS[group]
         scale = _register_scale(quantity, unit or register_unit or "Wh")
         channel = f"T{tariff}" if tariff else ""
         return None if scale is None else Meaning(quantity, channel, scale)

@@ -89,7 +89,7 @@ QUANTITIES = _table(
     Quantity("occupancy", "1", _S),
     Quantity("people_count", "1", _C),
     Quantity("motion", "1", _C),
-    Quantity("contact", "1", _S),
+    Quantity("contact", "1", _S),  # 1: closed
     Quantity("water_leak", "1", _S),
     Quantity("pulse_count", "1", _C),
     Quantity("pulse_register", "1", _R),

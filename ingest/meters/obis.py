@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ingest.errors import PayloadError
-from ingest.meaning import Meaning, meaning
+from ingest.meaning import OBIS_REGISTERS, Meaning, meaning
 from ingest.quantity import QUANTITIES
 from ingest.reading import Measurement, Quality
 from ingest.unit import SAME, Scale, scale_of, scaled
@@ -30,13 +30,6 @@ _CODE = re.compile(
     r"(?:\.(\d{1,3}))?(?:[*&](\d{1,3}))?"
 )
 _PHASES = {1: "L1", 2: "L2", 3: "L3"}
-_ENERGY = {
-    1: "active_energy_import",
-    2: "active_energy_export",
-    3: "reactive_energy_import",
-    4: "reactive_energy_export",
-    9: "apparent_energy",
-}
 _EXPORTED = Scale(0.0, -1.0)
 _NOW: dict[int, tuple[str, str, Scale]] = {
     4: ("reactive_power", "export", _EXPORTED),
@@ -109,8 +102,8 @@ def sense(code: str, unit: str | None) -> Meaning:
         medium = _MEDIA.get((groups.a or 0, c))
         present = d in {0, 1, 8} and medium is not None and bool(unit)
         return (_scaled(*medium, SAME, unit, tariff) or own) if present and medium else own
-    if d == 8 and 20 < c < 80 and c % 20 in _ENERGY:
-        return _scaled(_ENERGY[c % 20], _PHASES[c // 20], SAME, unit or "Wh", tariff) or own
+    if d == 8 and 20 < c < 80 and c % 20 in OBIS_REGISTERS:
+        return _scaled(OBIS_REGISTERS[c % 20], _PHASES[c // 20], SAME, unit or "Wh", tariff) or own
     if d == 7 and tariff == 0 and c in _NOW:
         return _scaled(*_NOW[c], unit, tariff) or own
     found = meaning(f"1-0:{c}.{d}.{tariff}", unit)
