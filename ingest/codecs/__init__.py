@@ -18,6 +18,7 @@ from typing import Protocol
 from ingest.codecs import (
     cayenne,
     decentlab,
+    dragino,
     elsys,
     keller,
     mbus,
@@ -58,6 +59,7 @@ CODECS: tuple[Codec, ...] = (
     *milesight.CODECS,
     *watteco.CODECS,
     *decentlab.CODECS,
+    *dragino.CODECS,
     mbus,
     *single_frames.CODECS,
     *small_records.CODECS,
