@@ -136,7 +136,9 @@ _TIMED: dict[str, tuple[tuple[str, ...], _Choose]] = {
     ),
     "ltc2": (
         ("ltc2",),
-        Frame(_BATTERY + "x1\ns16 temperature:1 /100 !0x7fff\ns16 temperature:2 /100 !0x7fff\nx4"),
+        _always(
+            _BATTERY + "x1\ns16 temperature:1 /100 !0x7fff\ns16 temperature:2 /100 !0x7fff\nx4"
+        ),
     ),
 }
 """Frames that end in the device's own time: seconds since 1970, UTC."""
