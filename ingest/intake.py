@@ -26,6 +26,10 @@ from ingest.reading import Envelope, Measurement, Message, Rows, Series
 from ingest.store.port import Commit, Counts, Outcome, Quarantined, Refusal, Store
 
 _RETRIED_AT_ONCE = 500
+_TRIED_ALWAYS = (
+    1000  # so many are tried at every announcement: it takes some hundredths of a second
+)
+_PAUSE_MAX = 256
 
 log = structlog.get_logger("emscher.ingest")
 
@@ -99,6 +103,7 @@ class Intake:
         self._watchers = tuple(watchers)
         self._lock = threading.Lock()
         self._waiting = True  # whether a refusal may be waiting for an announcement
+        self._pause, self._resting = 1, 0  # how many announcements to let pass
 
     def accept(self, envelopes: Sequence[Envelope]) -> Committed:
         """Make these messages durable, whole or not at all.
@@ -140,11 +145,20 @@ class Intake:
         return Retried(tried, released)
 
     def _retry_waiting(self) -> None:
-        """Try what waited for an announcement, now that there was one."""
+        """Try what waited for an announcement, now that there was one.
+
+        Where many wait in vain, the tries become rarer, so that they don't hold up the intake.
+        """
+        if self._resting > 0:
+            self._resting -= 1
+            return
         self._waiting = False
         try:
             retried = self.retry(ANNOUNCEMENT)
             self._waiting = self._waiting or retried.released < retried.tried
+            vain = retried.tried > _TRIED_ALWAYS and not retried.released
+            self._pause = min(2 * self._pause, _PAUSE_MAX) if vain else 1
+            self._resting = self._pause if vain else 0
         except StoreUnavailable as fault:  # the batch itself is stored; `retry` can be asked for
             log.warning("messages that waited for an announcement stay refused", why=str(fault))
 

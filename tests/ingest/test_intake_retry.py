@@ -90,6 +90,19 @@ def test_a_fact_is_told_again_until_it_is_stored(tmp_path):
         assert decoder.memory.unsaved() == []
 
 
+def test_many_that_wait_in_vain_are_tried_less_often(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.intake._TRIED_ALWAYS", 0)
+    with contextlib.closing(open_store("embedded", tmp_path)) as store:
+        intake = _announcing(store)
+        intake.accept([_envelope("a/value", b"13", NOW)])
+        tries = mock.Mock(wraps=intake.retry)
+        monkeypatch.setattr(intake, "retry", tries)
+        for n in range(40):
+            intake.accept([_envelope("a/unit", f"unit {n}".encode(), NOW + n)])
+        assert tries.call_count == 5  # after 0, 2, 4, 8 and 16 more announcements
+        assert store.counts().received == 41
+
+
 def test_memory_is_bounded_and_forgets_what_it_learned_first():
     memory = Memory(facts_max=3)
     for n in range(5):
