@@ -1,8 +1,9 @@
 """Decentlab sensors (DL-…): protocol version 2, a serial number, flags, and 16-bit words.
 
-Source: Decentlab's data sheets, "Data payload" of each product. The frame is version (1 byte),
-device id (2 bytes), flags (2 bytes), then the words of every sensor whose flag is set; bit 0 is
-the first sensor, and the last one is always the battery. The device id is a serial number and does
+Source: the layouts and formulas were written down from memory and hold for the uplinks in
+tests/vectors/uplinks_decentlab.jsonl; they are still to be compared with Decentlab's data sheets.
+The frame is version (1 byte), device id (2 bytes), flags (2 bytes), then the words of every sensor
+whose flag is set; bit 0 is the first sensor, and the last one is the battery (the first in DL-IAM). The device id is a serial number and does
 not tell the product, so the name of profile or device must.
 
 Lengths are given in m, pressures in hPa, rain in mm. What depends on a constant that is measured
