@@ -2,9 +2,10 @@
 
 Source: the layouts and formulas were written down from memory and hold for the uplinks in
 tests/vectors/uplinks_decentlab.jsonl; they are still to be compared with Decentlab's data sheets.
-The frame is version (1 byte), device id (2 bytes), flags (2 bytes), then the words of every sensor
-whose flag is set; bit 0 is the first sensor, and the last one is the battery (the first in DL-IAM). The device id is a serial number and does
-not tell the product, so the name of profile or device must.
+The frame is version (1 byte), device id (2 bytes), flags (2 bytes), then the words of every
+sensor whose flag is set; bit 0 is the first sensor, and the last one is the battery (the first in
+DL-IAM). The device id is a serial number and does not tell the product, so the name of profile or
+device must.
 
 Lengths are given in m, pressures in hPa, rain in mm. What depends on a constant that is measured
 for each single device (the weights of DL-KL66 and DL-DWS) is left out: the frequency is given.

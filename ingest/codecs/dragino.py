@@ -1,11 +1,11 @@
 """Dragino sensors (LHT, LSE, LDDS, LDS, LT …): big-endian frames of one layout for each model.
 
 Source: the layouts were written down from memory and hold for the uplinks in
-tests/vectors/uplinks_dragino.jsonl; they are still to be compared with Dragino's user manuals. LWL02
-and the external sensors of LHT65 but the temperature have no such uplink. The frame does not tell
-the model, so the name of profile or device must. The battery stands in 14 bits, in mV; the two above it are
-flags. A DS18B20 probe or SHT sensor that is not there sends 0x7fff. FPort 5 (and 4 on older
-models) reports settings and measures nothing.
+tests/vectors/uplinks_dragino.jsonl; they are still to be compared with Dragino's user manuals.
+LWL02 and the external sensors of LHT65 but the temperature have no such uplink. The frame does
+not tell the model, so the name of profile or device must. The battery stands in 14 bits, in mV;
+the two above it are flags. A DS18B20 probe or SHT sensor that is not there sends 0x7fff. FPort 5
+(and 4 on older models) reports settings and measures nothing.
 
 LSE01: bit 7 of the last byte says that the values are raw (firmware 1.2.1 and later); these are
 refused, since their scale depends on the soil. The states of LT-22222-L's inputs and relays, and
