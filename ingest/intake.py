@@ -3,7 +3,8 @@
 Every envelope ends as exactly one of stored, duplicate, quarantined, and `accept` returns only
 when that is on disk. What is known by its readings (series, time, value) the store recognises.
 A message whose readings carry the time of receipt, or that carries none, would be new each time;
-it is known by its key instead, which is kept in the same commit.
+it is known by its key instead, which is kept in the same commit. So is a frame that several
+gateways heard: each of them states a time and a signal of its own.
 
 A limit: a message with neither a time nor an identity, that equals one of the last 200,000 such,
 and that was on its way when the connection broke, is taken for that one. Nothing in MQTT tells
@@ -213,7 +214,14 @@ class Intake:
     ) -> None:
         """Add a message to the commit; `known` False: it was refused, so it was here before."""
         received_ns = envelope.received_ns
-        parts = (message, *message.others)
+        parts = [
+            part
+            for part in (message, *message.others)
+            if not (part.key_alone and self._seen(columns, _key("", part.device, part.key or "")))
+        ]
+        if not parts:
+            columns.repeats += 1
+            return
         # From the receipt on: where a time was too far ahead the receipt's took its place, and
         # when the message comes again later, its own time may have become a possible one.
         timeless = not any(part.measurements for part in parts) or any(
@@ -221,7 +229,7 @@ class Intake:
             for part in parts
             for measured in part.measurements
         )
-        if timeless:
+        if timeless and not message.key_alone:
             named = message.key is not None
             # With the topic: an uplink and what the network says of it share one identity.
             identity = (envelope.topic, message.device, message.key or "")
@@ -247,8 +255,15 @@ class Intake:
         Without a key of its own, only a message that the broker marks as sent again, or as kept
         for new subscribers, is a repeat: a device may well say the same thing twice.
         """
-        if tells and (key in columns.keys or self._store.known([key])):
+        if tells and self._seen(columns, key):
             columns.repeats += 1
+            return True
+        columns.keys[key] = None
+        return False
+
+    def _seen(self, columns: _Columns, key: bytes) -> bool:
+        """Return whether the key is known; from now on it is."""
+        if key in columns.keys or self._store.known([key]):
             return True
         columns.keys[key] = None
         return False

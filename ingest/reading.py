@@ -72,7 +72,9 @@ class Message:
     state        what the device or its network said about itself, kept as the newest by name
     key          what makes this message one message (a deduplication id); None: nothing does
     model        device profile or firmware name, where known
-    others       what the same envelope says of further devices; their keys do not count
+    others       what the same envelope says of further devices
+    key_alone    the key tells this part whatever its topic and times: several gateways heard it;
+                 without it the keys of `others` do not count
     """
 
     device: str
@@ -84,6 +86,7 @@ class Message:
     model: str = ""
     format: str = ""
     others: tuple["Message", ...] = ()
+    key_alone: bool = False
 
 
 class Series(NamedTuple):

@@ -42,6 +42,7 @@ class Uplink(NamedTuple):
     tags         whatever else names the kind of device (tags, brand, model)
     decoded      fields that the network's own decoder returned, normalised ones if it has them
     key          what makes this uplink one (a deduplication id)
+    key_alone    each gateway brings its own copy, with a time of its own; the key tells them
     """
 
     format: str
@@ -59,6 +60,7 @@ class Uplink(NamedTuple):
     snr: float | None = None
     key: str | None = None
     state: Mapping[str, Json] = _NOTHING
+    key_alone: bool = False
 
 
 class Pending(NamedTuple):
@@ -186,4 +188,5 @@ def _message(uplink: Uplink, found: list[Measurement]) -> Message:
         uplink.name,
         uplink.profile,
         uplink.format,
+        key_alone=uplink.key_alone,
     )

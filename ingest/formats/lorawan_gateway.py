@@ -10,7 +10,8 @@ Gateways hear every device around, most of them of other people. What is done wi
 
 - A device whose keys are set (`Setup.keys`) and whose MIC fits is read: an uplink of the DevEUI,
   or of the DevAddr where no DevEUI is set. Its key is the same at every gateway (DevAddr, frame
-  counter, MIC). Nothing is decrypted before its MIC was checked.
+  counter, MIC): the first copy is stored, the others are duplicates. Nothing is decrypted before
+  its MIC was checked.
 - Everything else is no fault, and would be thousands of refused messages a day: frames of others,
   downlinks, joins, frames with a wrong checksum. They become one fact about the gateway that does
   not change, "hears_others". A frame with a known DevAddr that no key fits is told by address,
@@ -134,6 +135,7 @@ def _frame(envelope: Envelope, gateway: str, heard: wire.Heard, setup: Setup) ->
             rssi=heard.rssi,
             snr=heard.snr,
             key=f"{address}/{ours.f_cnt}/{frame.mic.hex()}",
+            key_alone=True,
         ),
         setup,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from gateway_events import KEYS, _packet, _phy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,30 @@ def test_a_time_that_becomes_possible_while_the_message_waits_makes_no_second_re
         intake.accept([_again(one)])
     assert store.counts() == Counts(stored=2, duplicate=2, readings=2)
     assert set(store.scan(None, 0, 2**62).time_ns.tolist()) == {NOW}
+
+
+def test_a_frame_that_several_gateways_heard_is_stored_once(store):
+    intake = Intake(store, Decoder(keys=KEYS))
+
+    def heard(gateway, after_s, *frames):
+        packets = [
+            _packet(frame, time=f"2026-06-01T11:59:0{after_s}Z", rssi=-30 - after_s)
+            for frame in frames
+        ]
+        topic = f"gateway/{gateway}/event/raw"
+        return Envelope("test", topic, json.dumps({"rxpk": packets}).encode(), NOW)
+
+    first, second, third = (_phy(f_cnt=count) for count in (7, 8, 9))
+    intake.accept([heard("0016c001f153a14c", 1, first), heard("0016c001f153a14d", 2, first)])
+    assert store.counts() == Counts(1, 1, readings=4)
+    assert sorted(_values(store)) == [-31, 10.5, 22.6, 41]
+    # The next envelope brings that frame again, beside others; only those are new.
+    intake.accept([heard("0016c001f153a14e", 3, first, second, third)])
+    assert store.counts() == Counts(2, 1, readings=12)
+    assert sorted(_values(store)).count(22.6) == 3
+    intake.accept([heard("0016c001f153a14d", 4, third, second)])
+    assert store.counts() == Counts(2, 2, readings=12)
+    assert len(_values(store)) == 12
 
 
 def test_what_the_network_says_of_an_uplink_does_not_hide_the_uplink(store, intake):
