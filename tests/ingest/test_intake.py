@@ -167,8 +167,8 @@ def test_a_frame_that_several_gateways_heard_is_stored_once(store):
 
     def heard(gateway, after_s, *frames):
         packets = [
-            _packet(frame, time=f"2026-06-01T11:59:0{after_s}Z", rssi=-30 - after_s)
-            for frame in frames
+            _packet(frame, time=f"2026-06-01T11:{place}:0{after_s}Z", rssi=-30 - after_s)
+            for place, frame in enumerate(frames, 50)
         ]
         topic = f"gateway/{gateway}/event/raw"
         return Envelope("test", topic, json.dumps({"rxpk": packets}).encode(), NOW)
