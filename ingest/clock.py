@@ -84,7 +84,8 @@ def _fraction_ns(text: str) -> tuple[int, int]:
 @lru_cache(maxsize=4096)
 def _second_ns(text: str) -> int:
     """Return "2022-07-18T09:34:15" as if it were UTC, in ns."""
-    return ((_calendar(text) - _EPOCH) // _SECOND) * SECOND_NS
+    since = _calendar(text) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND_NS
 
 
 def _calendar(text: str) -> datetime:

@@ -4,14 +4,12 @@ Whatever comes in, `Decoder.decode` returns a Message or raises PayloadError, no
 broken message goes to quarantine and never stops the stream.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
-from functools import partial
 from math import isfinite
-from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.clock import judged
 from ingest.codecs import CODECS_BY_NAME
@@ -31,7 +29,6 @@ TOPIC_CHARS_MAX = 1024
 _KNOWN_NAMES_MAX = 8192
 _ROUTES_MAX = 65_536
 _NO_SCRIPTS: Mapping[str, Script] = {}
-_T = TypeVar("_T")
 
 
 class Decoder:
@@ -76,7 +73,8 @@ class Decoder:
         self._formats = formats
         self._routes: dict[str, Format] = {}
         self._payload_bytes_max = payload_bytes_max
-        self._sane = set(QUANTITIES) | {""}  # names that were looked at already; bounded
+        # Names that were looked at already; bounded.
+        self._quantities, self._channels = set(QUANTITIES), {""}
 
     def decode(self, envelope: Envelope) -> Message:
         """Return what the envelope says, its times judged against the time of receipt.
@@ -101,13 +99,11 @@ class Decoder:
                 read = self._read(envelope)
                 if isinstance(read, Pending):
                     pending.append((at, read))
-                    read = Message("pending", None)
+                    found.append(PayloadError("script", "an answer", "none yet"))
                 else:
-                    read = self._finished(read, envelope.received_ns)
-            except PayloadError as error:
-                found.append(error)
-            else:
-                found.append(read)
+                    found.append(self._finished(read, envelope.received_ns))
+            except Exception as error:  # a broken message must never stop the stream
+                found.append(_refusal(error, envelope.topic))
         if pending:
             self._run(pending, envelopes, found)
         return found
@@ -131,10 +127,9 @@ class Decoder:
                 found[at] = answer
                 continue
             try:
-                message = _guarded(one.script, partial(one.finish, answer))
-                found[at] = self._finished(message, envelopes[at].received_ns)
-            except PayloadError as error:
-                found[at] = error
+                found[at] = self._finished(one.finish(answer), envelopes[at].received_ns)
+            except Exception as error:  # as above
+                found[at] = _refusal(error, one.script)
 
     def _finished(self, message: Message, received_ns: int) -> Message:
         """Return the message checked and with possible times, and what it says of others."""
@@ -148,6 +143,7 @@ class Decoder:
         return message
 
     def _read(self, envelope: Envelope) -> Message | Pending:
+        """Read the message by the first format that claims it."""
         if len(envelope.payload) > self._payload_bytes_max:
             raise PayloadError(
                 "message size",
@@ -156,10 +152,6 @@ class Decoder:
             )
         if len(envelope.topic) > TOPIC_CHARS_MAX:
             raise PayloadError("topic", f"at most {TOPIC_CHARS_MAX} characters", envelope.topic)
-        return _guarded(envelope.topic, partial(self._routed, envelope))
-
-    def _routed(self, envelope: Envelope) -> Message | Pending:
-        """Read the message by the first format that claims it."""
         topic, setup = envelope.topic, self._setup
         known = self._routes.get(topic)
         if known is not None:
@@ -193,43 +185,45 @@ class Decoder:
         found = message.measurements
         if len(found) > MEASUREMENTS_MAX:
             raise PayloadError("measurements", f"at most {MEASUREMENTS_MAX}", len(found))
-        sane, own_times = self._sane, False
-        for one in found:
-            quantity, value, channel, time_ns, _ = one
-            if quantity not in sane or channel not in sane or not quantity:
+        if not found:
+            return False
+        quantities, values, channels, times, _ = zip(*found, strict=True)
+        if not (self._quantities.issuperset(quantities) and self._channels.issuperset(channels)):
+            for one in found:
                 self._learn(one)
-                sane = self._sane
-            if not isfinite(value):
-                raise PayloadError(f"value of {quantity}", "a finite number", repr(value))
-            if time_ns is not None:
-                own_times = True
-        return own_times
+        if not isfinite(sum(values)):  # one of them, or only their sum
+            for one in found:
+                if not isfinite(one.value):
+                    what = f"value of {one.quantity}"
+                    raise PayloadError(what, "a finite number", repr(one.value))
+        return times.count(None) != len(times)
 
     def _learn(self, one: Measurement) -> None:
         _check_name("quantity", one.quantity)
         if one.channel:
             _check_name(f"channel of {one.quantity}", one.channel)
-        if len(self._sane) > _KNOWN_NAMES_MAX:
-            self._sane = set(QUANTITIES) | {""}
-        self._sane |= {one.quantity, one.channel}
+        if len(self._quantities) + len(self._channels) > _KNOWN_NAMES_MAX:
+            self._quantities, self._channels = set(QUANTITIES), {""}
+        self._quantities.add(one.quantity)
+        self._channels.add(one.channel)
 
 
-def _guarded(what: str, read: Callable[[], _T]) -> _T:
-    """Return what `read` returns; whatever it raises becomes a PayloadError."""
-    try:
-        return read()
-    except PayloadError:
-        raise
-    except RecursionError as error:
-        raise PayloadError("nesting", "a message of a few levels", "too many levels") from error
-    except (ValueError, msgspec.MsgspecError) as error:
-        raise PayloadError("payload", f"a message as usual on {what}", str(error)) from error
-    except Exception as error:
-        raise PayloadError(
+def _refusal(error: Exception, what: str) -> PayloadError:
+    """Return the PayloadError that an exception means, whatever it is."""
+    if isinstance(error, PayloadError):
+        return error
+    if isinstance(error, RecursionError):
+        told = PayloadError("nesting", "a message of a few levels", "too many levels")
+    elif isinstance(error, ValueError | msgspec.MsgspecError):
+        told = PayloadError("payload", f"a message as usual on {what}", str(error))
+    else:
+        told = PayloadError(
             "decoder fault",
             f"to read the message of {what}; this is a mistake in Emscher, please report it",
             f"{type(error).__name__}: {error}",
-        ) from error
+        )
+    told.__cause__ = error
+    return told
 
 
 def _check_name(what: str, name: str) -> None:

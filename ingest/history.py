@@ -20,8 +20,11 @@ from ingest.errors import PayloadError
 from ingest.meaning import measurements
 from ingest.reading import Json, Measurement
 
-_TIMES = ("time", "timestamp", "ts", "date", "datetime", "date_time", "dateTime", "utc", "Time",
-          "Timestamp", "timeStamp", "time_stamp", "recorded_at", "sampled_at")  # fmt: skip
+_TIME_NAMES = (
+    *("time", "timestamp", "ts", "date", "datetime", "date_time", "dateTime", "utc", "Time"),
+    *("Timestamp", "timeStamp", "time_stamp", "recorded_at", "sampled_at"),
+)
+_TIMES = frozenset(_TIME_NAMES)
 _NAMES = ("variable", "name", "quantity", "measurement", "field", "sensor", "key", "type")
 _VALUES = ("value", "val", "v")
 _UNITS = ("unit", "units")
@@ -48,6 +51,8 @@ def measured(
 
     Errors  PayloadError as ingest.meaning.measurements.
     """
+    if _TIMES.isdisjoint(tree) and list not in map(type, tree.values()):  # as mostly
+        return measurements(tree, register_unit)
     first, *rest = _parts(dict(tree), zone, received_ns)
     listed = {name for part in rest for name in part.tree}
     now = {name: value for name, value in first.tree.items() if name not in listed}
@@ -105,7 +110,7 @@ def _moment(
     tree: dict[str, Json], zone: tzinfo, received_ns: int
 ) -> tuple[int | None, dict[str, Json]]:
     """Return the time that an object states, and the object without it."""
-    for name in _TIMES:
+    for name in _TIME_NAMES:
         if name in tree:
             at = instant_ns(tree[name], zone, received_ns)
             if at is not None:

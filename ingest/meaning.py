@@ -62,6 +62,7 @@ class Field(NamedTuple):
     unit: str
 
 
+_NESTED = frozenset((dict, list))
 _OBIS = re.compile(
     r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]255)?$"
 )  # another group F is a former period
@@ -122,12 +123,24 @@ def fields(tree: Mapping[str, Json]) -> Iterator[Field]:
     Errors  PayloadError beyond 32 levels, 4,096 fields, 128 characters of dotted name, or the
             range of a float.
     """
+    if len(tree) <= FIELDS_MAX and _NESTED.isdisjoint(map(type, tree.values())):
+        for name, told in tree.items():
+            value = told if type(told) is float and math.isfinite(told) else number(told, name)
+            if value is not None:
+                if len(name) > NAME_CHARS_MAX:
+                    raise _too_long(name)
+                yield Field(name, value, "")
+        return
     for count, field in enumerate(_walk(dict(tree), "", 0), 1):
         if count > FIELDS_MAX:
             raise PayloadError("number of fields", f"at most {FIELDS_MAX}", "more")
         if len(field.name) > NAME_CHARS_MAX:
-            raise PayloadError("field name", f"at most {NAME_CHARS_MAX} characters", field.name)
+            raise _too_long(field.name)
         yield field
+
+
+def _too_long(name: str) -> PayloadError:
+    return PayloadError("field name", f"at most {NAME_CHARS_MAX} characters", name)
 
 
 def measurements(tree: Mapping[str, Json], register_unit: str = "") -> list[Measurement]:
@@ -137,23 +150,34 @@ def measurements(tree: Mapping[str, Json], register_unit: str = "") -> list[Meas
     other stays under the vendor's name, so that neither hides the other.
     Errors  PayloadError as in `fields`, and when two fields have one dotted name.
     """
+    found = list(fields(tree))
+    senses = _senses(tuple((name, unit) for name, _, unit in found), register_unit)
+    return [
+        Measurement(quantity, value if scale is SAME else scaled(value, scale), channel)
+        for (_, value, _), (quantity, channel, scale) in zip(found, senses, strict=True)
+    ]
+
+
+@lru_cache(maxsize=2048)
+def _senses(named: tuple[tuple[str, str], ...], register_unit: str) -> tuple[Meaning, ...]:
+    """Return what the fields of one object mean, each by its name and unit.
+
+    A device sends the same fields all its life, so this is worked out once.
+    """
     keeper: dict[tuple[str, str], str] = {}
-    understood: dict[str, tuple[float, Meaning]] = {}
-    for name, value, unit in fields(tree):
+    understood: dict[str, Meaning] = {}
+    for name, unit in named:
         if name in understood:
             raise PayloadError("field name", "each dotted name once", f"{name} twice")
-        sense = meaning(name, unit, register_unit)
-        understood[name] = value, sense
+        sense = understood[name] = meaning(name, unit, register_unit)
         place = sense.quantity, sense.channel
         rival = keeper.setdefault(place, name)
         if (name != sense.quantity, name) < (rival != sense.quantity, rival):
             keeper[place] = name
-    return [
-        Measurement(sense.quantity, scaled(value, sense.scale), sense.channel)
-        if keeper[sense.quantity, sense.channel] == name
-        else Measurement(name, value)
-        for name, (value, sense) in understood.items()
-    ]
+    return tuple(
+        sense if keeper[sense.quantity, sense.channel] == name else Meaning(name, "", SAME)
+        for name, sense in understood.items()
+    )
 
 
 def steps(tree: Mapping[str, Json], register_unit: str = "") -> list[str]:

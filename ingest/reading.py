@@ -5,14 +5,19 @@ one unit of their quantity (ingest/quantity.py). Import is positive.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+NOTHING: Mapping[str, Json] = MappingProxyType({})
 
 
 class Quality(IntEnum):
@@ -62,8 +67,7 @@ class Measurement(NamedTuple):
     quality: Quality = Quality.MEASURED
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """What a format understood of an envelope.
 
     device       as the device names itself; a DevEUI in lower-case hex
@@ -79,8 +83,8 @@ class Message:
 
     device: str
     time_ns: int | None
-    measurements: list[Measurement] = field(default_factory=list)
-    state: Mapping[str, Json] = field(default_factory=dict)
+    measurements: list[Measurement] = []
+    state: Mapping[str, Json] = NOTHING
     key: str | None = None
     name: str = ""
     model: str = ""

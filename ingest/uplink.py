@@ -17,21 +17,23 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+from msgspec.structs import replace
+
 from ingest.codecs import CODECS, CODECS_BY_NAME, Codec
 from ingest.codecs.script import Answer
 from ingest.errors import PayloadError
 from ingest.formats.setup import Setup, slug
 from ingest.history import measured
 from ingest.meaning import steps
-from ingest.reading import Json, Measurement, Message
+from ingest.reading import NOTHING, Json, Measurement, Message
 
 _WORD = re.compile(r"[^\W_]+")
 _NAMES_CHARS_MAX = 512
 _RADIO = frozenset(("rssi", "snr"))
-_NOTHING: Mapping[str, Json] = {}
 
 
-class Uplink(NamedTuple):
+class Uplink(msgspec.Struct, frozen=True):
     """An uplink as its network server tells it.
 
     device       DevEUI, sixteen lower-case hex digits
@@ -59,7 +61,7 @@ class Uplink(NamedTuple):
     rssi: float | None = None
     snr: float | None = None
     key: str | None = None
-    state: Mapping[str, Json] = _NOTHING
+    state: Mapping[str, Json] = NOTHING
     key_alone: bool = False
 
 
@@ -97,7 +99,8 @@ def message(uplink: Uplink, setup: Setup) -> Message | Pending:
             return _answered(uplink, answer, setup.zone)
 
         return Pending(chosen, uplink.payload, uplink.f_port, uplink.recv_time, finish)
-    setup.note(f"payload: decoded by the codec {chosen.NAME!r} on FPort {uplink.f_port}")
+    if setup.notes is not None:
+        setup.note(f"payload: decoded by the codec {chosen.NAME!r} on FPort {uplink.f_port}")
     return _message(uplink, chosen.decode(uplink.payload, uplink.f_port))
 
 
@@ -106,7 +109,7 @@ def best(heard: Iterable[tuple[float | None, float | None]]) -> tuple[float | No
     told = [(snr or 0.0, rssi) for rssi, snr in heard if rssi is not None]
     if not told:
         return None, None
-    snr, rssi = max(told)
+    snr, rssi = told[0] if len(told) == 1 else max(told)
     return rssi, snr
 
 
@@ -149,7 +152,7 @@ def _answered(uplink: Uplink, answer: Answer, zone: tzinfo) -> Message:
     warnings: list[Json] = list(answer.warnings)
     state: Mapping[str, Json] = {"codec_warnings": warnings} if warnings else {}
     return _message(
-        uplink._replace(state={**uplink.state, **state}),
+        replace(uplink, state={**uplink.state, **state}),
         of_answer(answer, zone, uplink.received_ns),
     )
 
@@ -171,10 +174,10 @@ def _of_device(found: list[Measurement]) -> list[Measurement]:
 
 
 def _message(uplink: Uplink, found: list[Measurement]) -> Message:
-    for place, one in enumerate(found):
-        if one.time_ns is not None and one.time_ns <= 0:  # a codec's: minus the age
-            heard_ns = uplink.received_ns if uplink.time_ns is None else uplink.time_ns
-            found[place] = one._replace(time_ns=heard_ns + one.time_ns)
+    heard_ns = uplink.received_ns if uplink.time_ns is None else uplink.time_ns
+    for place, (_, _, _, own_ns, _) in enumerate(found):
+        if own_ns is not None and own_ns <= 0:  # a codec's: minus the age
+            found[place] = found[place]._replace(time_ns=heard_ns + own_ns)
     if uplink.rssi is not None:
         found.append(Measurement("rssi", float(uplink.rssi)))
         if uplink.snr is not None:

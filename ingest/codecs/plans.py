@@ -8,15 +8,17 @@ from what the slow way found, and tests hold both to the same result.
 
 import struct
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from functools import partial
+from itertools import repeat
+from operator import itemgetter, truediv
 from typing import NamedTuple
 
 from ingest.reading import Measurement, Quality
 
 _PLANS_MAX = 512
 _ALIKE_MAX = 8
-_MEASURED = Quality.MEASURED
-_make = tuple.__new__  # half the time of calling Measurement, and this is the hottest line
+_made = partial(tuple.__new__, Measurement)  # a third of the time of calling Measurement
+_UNTIMED, _ALL_MEASURED = repeat(None), repeat(Quality.MEASURED)  # without end, so never used up
 
 Field = tuple[str, str, float]
 """Quantity, channel and divisor of one plain value."""
@@ -26,7 +28,7 @@ class _Plan(NamedTuple):
     marks: Callable[[bytes], object]
     expected: object
     unpack: Callable[[bytes], tuple[float, ...]]
-    fields: tuple[Field, ...]
+    fields: tuple[tuple[str, ...], tuple[str, ...], tuple[float, ...]]  # columns of Field
 
 
 class Part(NamedTuple):
@@ -52,12 +54,10 @@ class Plans:
         """Return the measurements of a payload laid out as one that was seen; None: none was."""
         for marks, expected, unpack, fields in self._by_size.get(len(payload), ()):
             if marks(payload) == expected:
-                return [
-                    _make(Measurement, (quantity, raw / divisor, channel, None, _MEASURED))
-                    for (quantity, channel, divisor), raw in zip(
-                        fields, unpack(payload), strict=True
-                    )
-                ]
+                quantities, channels, divisors = fields
+                values = map(truediv, unpack(payload), divisors)
+                rows = zip(quantities, values, channels, _UNTIMED, _ALL_MEASURED, strict=False)
+                return list(map(_made, rows))
         return None
 
     def learn(self, payload: bytes, parts: Sequence[Part]) -> None:
@@ -70,7 +70,7 @@ class Plans:
             layout += "x" * part.marks + told
             fields += part.fields
             at = struct.calcsize(layout)
-        if at != len(payload) or len(places) < 2:
+        if at != len(payload) or len(places) < 2 or not fields:
             return
         if self._count >= _PLANS_MAX:
             self._by_size.clear()
@@ -79,5 +79,6 @@ class Plans:
         if len(alike) < _ALIKE_MAX:
             marks = itemgetter(*places)
             unpack = struct.Struct(layout).unpack
-            alike.append(_Plan(marks, marks(payload), unpack, tuple(fields)))
+            names, channels, divisors = zip(*fields, strict=True)
+            alike.append(_Plan(marks, marks(payload), unpack, (names, channels, divisors)))
             self._count += 1

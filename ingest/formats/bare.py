@@ -6,11 +6,11 @@ the time of its receipt, so `news` turns it into state, where it can be seen as 
 """
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.errors import PayloadError
 from ingest.quantity import QUANTITIES

@@ -20,7 +20,7 @@ is state, and so is availability; command topics are claimed too, as commands ar
 value has a time, so a retained one is old and becomes state.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ingest.errors import PayloadError
 from ingest.formats.bare import fits, news, number_in, placed, shown, told

@@ -26,7 +26,8 @@ the first by name keeps the place, the other stays under its own name.
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ingest.errors import PayloadError
 from ingest.formats.epoch import sized_ns

@@ -23,9 +23,10 @@ and are left out. Time: GPS time where the gateway has it, else the gateway's cl
 """
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ingest import lorawan
 from ingest.clock import iso

@@ -27,10 +27,12 @@ are 1 and 0; null, "", nan, "n/a", "unknown" and "unavailable" are no value.
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from math import isfinite
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from ingest.clock import local_ns
 from ingest.errors import PayloadError

@@ -23,10 +23,10 @@ object with nothing but SenML's fields counts as one record. Packs are resolved 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.errors import PayloadError
 from ingest.formats.senml_pack import LABELS, Record, from_cbor, from_json, resolved

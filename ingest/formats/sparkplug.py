@@ -27,13 +27,13 @@ Source: Eclipse Sparkplug 3.0.0, sections 4 (topics), 5 (operational behaviour),
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import msgspec
+from msgspec.structs import replace
 
 from ingest.errors import ANNOUNCEMENT, PayloadError
 from ingest.formats.setup import Setup
