@@ -18,6 +18,7 @@ Where the sources say more than a table can:
   set; so under any other name the values are taken for calibrated ones.
 - Temperatures of soil and leaf below zero count down from 0xffff in the makers' manual (0xff7e is
   -1.29 degrees) as in its decoders.
+- SE0X-LB: the probes stand in fixed places, whichever are there.
 - LDDS20 and LDDS75: 0 mm is no sensor, 20 mm an invalid reading, and so is less in old firmware.
   A payload of another length than 8 or 5 has no sensor, says the decoder; 4 bytes are known.
 - LDDS04 answers a command with a first byte of 3 and a last one of 2, LLDS12 with one of them.
@@ -144,10 +145,42 @@ def _ltc2(payload: bytes, name: str) -> list[Measurement]:
 _EARTH = BATTERY + PROBE
 _CALIBRATED = _EARTH + "u16 soil_moisture /100\ns16 temperature:soil /100\nu16 conductivity\nx1"
 _RAW = _EARTH + "u16 Soil_dielectric_constant /10\nu16 Raw_water_SOIL\nu16 Raw_conduct_SOIL\nx1"
-_SOIL = from_ffff(sized(_CALIBRATED), "soil", 100)
-_SOIL_OR_RAW = from_ffff(modes(10, 0x80, {0: _CALIBRATED, 0x80: _RAW}), "soil", 100)
-_PH = from_ffff(sized(_EARTH + "u16 ph:soil /100\ns16 temperature:soil /10\nx3"), "soil", 10)
-_LEAF = from_ffff(sized(_EARTH + "u16 Leaf_Moisture /10\ns16 temperature:leaf /10\nx3"), "leaf", 10)
+_SOIL = from_ffff(sized(_CALIBRATED), 100, "soil")
+_SOIL_OR_RAW = from_ffff(modes(10, 0x80, {0: _CALIBRATED, 0x80: _RAW}), 100, "soil")
+_PH = from_ffff(sized(_EARTH + "u16 ph:soil /100\ns16 temperature:soil /10\nx3"), 10, "soil")
+_LEAF = from_ffff(sized(_EARTH + "u16 Leaf_Moisture /10\ns16 temperature:leaf /10\nx3"), 10, "leaf")
+
+# SE0X-LB: a byte says which of four probes are there, and whether their values are raw.
+
+_PROBES_OF = {
+    0: "u16 soil_moisture:{0} /100\ns16 temperature:{0} /100\nu16 conductivity:{0}\n",
+    0x80: "u16 Soil_dielectric_constant:{0} /10\nu16 Raw_water_SOIL:{0}\n"
+    "u16 Raw_conduct_SOIL:{0}\n",
+}
+_MOST = 4
+
+
+def _probes(present: int, table: str) -> str:
+    """Return the table of the probes that are there; bit 3 is the first."""
+    return "".join(
+        table.format(number) if present >> _MOST - number & 1 else "x6\n"
+        for number in range(1, _MOST + 1)
+    )
+
+
+_FOUR_PROBES = from_ffff(
+    modes(
+        4,
+        0x8F,
+        {
+            raw | present: _EARTH + "x1\n" + _probes(present, table)
+            for raw, table in _PROBES_OF.items()
+            for present in range(1 << _MOST)
+        },
+    ),
+    100,
+    *map(str, range(1, _MOST + 1)),
+)
 _LAQ4 = {
     1 << 2: "u16 battery_voltage /1000\nu8 _\n.0 alarm\nu16 tvoc\nu16 co2\n"
     "s16 temperature /10 !0x7fff\nu16 humidity /10 !0xffff",
@@ -163,6 +196,8 @@ _ULTRASONIC_LOG = BATTERY + "u16 distance /1000 !0,20\n" + PROBE + "x1\nu32 TIME
 _NO_SENSOR = BATTERY + "x2"
 _FOUR = "".join(f"u16 distance:{number} /1000\n" for number in range(1, 5)) + "x1"
 _LIDAR = _EARTH + "u16 distance /1000\nu16 lidar_signal\nx1\ns8 temperature:lidar\nx1"
+_LIDAR_LOG = "u8 _\n.0 EXTI_Trigger\n.1 digital_input\nx1\nu16 distance /1000\n"
+_LIDAR_LOG += "u16 lidar_signal\ns8 temperature:lidar\nu32 TIME"
 _THREE = "".join(f"u16 distance:{number} /1000\n" for number in range(1, 4))
 
 
@@ -189,7 +224,7 @@ CODECS: tuple[Model, ...] = (
         "dragino-lht65",
         ("lht65", "lht65n"),
         {2: _lht65, 3: _lht_log, 5: STATUS},
-        frozenset(("vib", "pir")),
+        frozenset(("vib",)),
     ),
     Model(
         "dragino-lht52",
@@ -200,6 +235,7 @@ CODECS: tuple[Model, ...] = (
     Model("dragino-lse01-121", ("lse01 121",), {2: _SOIL_OR_RAW}),
     Model("dragino-lse01", ("lse01",), {2: _SOIL}, frozenset(("121",))),
     Model("dragino-se01", ("se01 lb", "se01 ls", "dragino se01"), {2: _SOIL_OR_RAW, 5: STATUS}),
+    Model("dragino-se0x", ("se0x lb", "se0x ls", "dragino se0x"), {2: _FOUR_PROBES, 5: STATUS}),
     Model("dragino-lsph01", ("lsph01",), {2: _PH}),
     Model("dragino-sph01", ("sph01",), {2: _PH, 5: STATUS}, frozenset(("nb", "cb"))),
     Model(
@@ -211,6 +247,12 @@ CODECS: tuple[Model, ...] = (
     Model("dragino-lms01", ("lms01 lb", "lms01 ls", "dragino lms01"), {2: _LEAF, 5: STATUS}),
     Model("dragino-laq4", ("laq4",), {2: modes(2, 0x7C, _LAQ4)}),
     Model("dragino-llds12", ("llds12",), {2: _unless_answer(sized(_LIDAR), any)}),
+    Model(
+        "dragino-lds12",
+        ("lds12", "lds40 lb", "lds40 ls", "dragino lds40"),
+        {2: sized(_LIDAR), 3: log(_LIDAR_LOG), 5: STATUS},
+        frozenset(("nb", "cb")),
+    ),
     Model("dragino-ldds", ("ldds20", "ldds45", "ldds75"), {2: _distance}),
     Model(
         "dragino-dds75-3",

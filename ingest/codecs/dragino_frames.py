@@ -126,13 +126,13 @@ def dated(found: list[Measurement]) -> list[Measurement]:
     return [one._replace(time_ns=time_ns) for one in found if one.quantity != "TIME"]
 
 
-def from_ffff(read: Reader, channel: str, per_degree: int) -> Reader:
-    """Return a reader that counts a channel's temperatures below zero down from 0xffff."""
+def from_ffff(read: Reader, per_degree: int, *channels: str) -> Reader:
+    """Return a reader that counts temperatures below zero down from 0xffff, in some channels."""
 
     def lifted(payload: bytes, name: str) -> list[Measurement]:
         return [
             one._replace(value=(round(one.value * per_degree) + 1) / per_degree)
-            if (one.quantity, one.channel) == ("temperature", channel) and one.value < 0
+            if one.quantity == "temperature" and one.channel in channels and one.value < 0
             else one
             for one in read(payload, name)
         ]

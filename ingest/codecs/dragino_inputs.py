@@ -366,7 +366,7 @@ CODECS: tuple[Model, ...] = (
     Model(
         "dragino-wsc1-l",
         ("wsc1",),
-        {2: from_ffff(_weather, "", 10), 5: sized("x5\nu16 battery_voltage /1000\nx3")},
+        {2: from_ffff(_weather, 10, ""), 5: sized("x5\nu16 battery_voltage /1000\nx3")},
     ),
     Model(
         "dragino-lgt92",

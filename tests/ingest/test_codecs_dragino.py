@@ -141,7 +141,8 @@ def test_every_vector_has_one_codec_which_the_registry_finds():
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("lht65", "LHT65N E31F"), ("lht65n-vib", "LHT65N VIB"), ("lsn50", "LSN50 v2"),
+        ("lht65", "LHT65N E31F"), ("lht65", "LHT65N PIR"),
+        ("lht65n-vib", "LHT65N VIB"), ("lsn50", "LSN50 v2"),
         ("lsn50", "LSN50v2 S31"), ("lsn50v2-d2x", "LSN50v2 D23"), ("d2x", "D20 LB"),
         ("s31", "S31B LB"), ("sn50v3", "SN50 v3 LB"), ("lt-22222-l", "LT 33222 L"),
         ("cpl03", "CPL01 LB"), ("cpl01", "CPL01"), ("lwl03a", "WL03A LS"), ("ps", "PS LB"),
@@ -156,7 +157,7 @@ def test_names_of_models(name, words):
 
 @pytest.mark.parametrize(
     "words",
-    ["ps", "se01", "s31", "d20", "22222", "lt", "RS485 LN", "LTC2 LB", "DDS75 NB", "LHT65N PIR"],
+    ["ps", "se01", "s31", "d20", "22222", "lt", "RS485 LN", "LTC2 LB", "DDS75 NB", "lds40"],
 )
 def test_names_that_are_not_claimed(words):
     named = frozenset(words.lower().split())
@@ -254,6 +255,38 @@ def test_distances_that_are_none():
         assert "distance" not in _values("ldds", text)
     assert _values("ldds", "0d0a07e900")["distance"] == 2.025
     assert _values("ldds", "8d0a07e900000001")["battery_voltage"] == 3.338
+
+
+def test_four_soil_probes():
+    values = _values("se0x", "0ce400f10a" + "07a5ff7e0064" + "0" * 12 + "03e8010501f4" + "0" * 12)
+    assert values == {
+        "battery_voltage": 3.3, "temperature:probe": 24.1,
+        "soil_moisture:1": 19.57, "temperature:1": -1.29, "conductivity:1": 100,
+        "soil_moisture:3": 10.0, "temperature:3": 2.61, "conductivity:3": 500,
+    }  # fmt: skip
+    raw = _values("se0x", "0ce400f188" + "0376010add7f" + "0" * 36)
+    assert raw["Soil_dielectric_constant:1"] == 88.6
+    assert len(raw) == 5
+
+
+def test_lidar_and_its_log():
+    assert _values("lds12", "0d5c00eb0b1801b103fb01")["temperature:lidar"] == -5
+    log = _values("lds12", "02000b1801b1fb61cd4edd", 3)
+    assert log == {
+        "EXTI_Trigger": 0, "digital_input": 1, "distance": 2.84, "lidar_signal": 433,
+        "temperature:lidar": -5,
+    }  # fmt: skip
+
+
+def test_leaf_and_earth():
+    leaf = _values("lms01", "0d2300f101f4fff5000001")
+    assert (leaf["Leaf_Moisture"], leaf["temperature:leaf"]) == (50.0, -1.0)
+    assert _values("sph01", "0d2300f10254fff5000001")["temperature:soil"] == -1.0
+    three = _values("dds75-3", "0ce400f1" + "03e807d00bb8" + "10")
+    assert [three[f"distance:{n}"] for n in (1, 2, 3)] == [1.0, 2.0, 3.0]
+    four = _values("dds04", "4ce403160318031a031501")
+    assert (four["exti_trigger"], four["digital_input"]) == (1, 0)
+    assert _values("trackerd", "4ce465", 7)["alarm"] == 1
 
 
 def test_distance_log():
