@@ -16,18 +16,24 @@ carries minus its age, in nanoseconds, as `time_ns`; the format adds the time of
 from typing import Protocol
 
 from ingest.codecs import (
+    adeunis,
+    arwin,
     cayenne,
     decentlab,
     dragino,
     elsys,
     keller,
+    laird,
     mbus,
+    mclimate,
     milesight,
     netvox,
+    pallidus,
     sensecap,
     single_frames,
     small_records,
     strega,
+    tektelic,
     twtg,
     vutility,
     watteco,
@@ -68,6 +74,12 @@ CODECS: tuple[Codec, ...] = (
     sensecap,
     twtg,
     vutility,
+    *arwin.CODECS,
+    *laird.CODECS,
+    *mclimate.CODECS,
+    *tektelic.CODECS,
+    *adeunis.CODECS,
+    pallidus,
     elsys,
 )
 """In the order in which they are asked: the words "Cayenne LPP" outrank a vendor's prefix."""
