@@ -7,8 +7,9 @@ maker publishes in the LoRaWAN device repository (TheThingsNetwork/lorawan-devic
 RS1xx: the first byte is the message, the second its flags. A number with decimals is its
 hundredths and then its whole part, each with its sign: one byte each, or two with an RTD probe. A
 backlogged reading has its time in seconds since 2015; a sensor whose clock was never set counts
-from its start (`request_server_time` says so). An aggregate has one time for all its readings and
-the note does not say how far apart they are, so they are channels "1", "2" … of that time.
+from its start (`request_server_time` says so), and its readings are suspect. An aggregate has one
+time for all its readings and the note does not say how far apart they are, so they are channels
+"1", "2" … of that time.
 `batteryCapacity` is the maker's class: 0 for 0-5 %, 1 for 5-20 %, then 20 % each up to 5.
 
 RS26x: tags and values after a byte of kind and a byte of status. `batteryStatus` is 0 for critical,
@@ -21,10 +22,11 @@ from dataclasses import dataclass, field
 from ingest.codecs.frames import Frame, cut_short
 from ingest.codecs.single_frames import in_decimals
 from ingest.errors import PayloadError
-from ingest.reading import Measurement
+from ingest.reading import Measurement, Quality
 
 _SECOND = 1_000_000_000
 _EPOCH_2015 = 1_420_070_400
+_CLOCK_SET_NS = (_EPOCH_2015 + 365 * 86_400) * _SECOND
 _PORT = 1
 
 _FLAGS = """
@@ -107,12 +109,14 @@ def _read(
     reading: Reading, payload: bytes, at: int, channel: str = "", time_ns: int | None = None
 ) -> list[Measurement]:
     """Return the numbers of a reading, each as hundredths and whole part."""
+    unset = time_ns is not None and time_ns < _CLOCK_SET_NS
+    quality = Quality.SUSPECT if unset else Quality.MEASURED
     found: list[Measurement] = []
     for quantity, half in reading:
         hundredths = int.from_bytes(payload[at : at + half], signed=True)
         whole = int.from_bytes(payload[at + half : at + 2 * half], signed=True)
         value = (100 * whole + hundredths) / 100
-        found.append(Measurement(quantity, value, channel, time_ns))
+        found.append(Measurement(quantity, value, channel, time_ns, quality))
         at += 2 * half
     return found
 

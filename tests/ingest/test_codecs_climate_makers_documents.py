@@ -6,6 +6,7 @@ import pytest
 
 from ingest.codecs import CODECS_BY_NAME
 from ingest.errors import PayloadError
+from ingest.reading import Quality
 
 _HOUR = 3600 * 10**9
 
@@ -123,6 +124,10 @@ def test_rs1xx_gives_a_backlog_its_own_times():
     found = _found("laird-rs1xx-climate", "040002" + "00000e10" + "0a14050a" + "00001c20" * 2, 1)
     times = [one.time_ns for one in found if one.quantity == "temperature"]
     assert times == [1_420_070_400 * 10**9 + _HOUR, 1_420_070_400 * 10**9 + 2 * _HOUR]
+    # Hours after 2015 began: the clock was never set.
+    assert {one.quality for one in found if one.time_ns} == {Quality.SUSPECT}
+    found = _found("laird-rs1xx-climate", "040001" + "17e0c2c0" + "0a14050a", 1)
+    assert {one.quality for one in found if one.time_ns} == {Quality.MEASURED}
 
 
 @pytest.mark.parametrize(
