@@ -18,6 +18,7 @@ from typing import Protocol
 from ingest.codecs import (
     adeunis,
     arwin,
+    axioma,
     cayenne,
     decentlab,
     dragino,
@@ -36,6 +37,7 @@ from ingest.codecs import (
     tektelic,
     twtg,
     vutility,
+    water_meters,
     watteco,
 )
 from ingest.codecs.script import Script
@@ -80,6 +82,8 @@ CODECS: tuple[Codec, ...] = (
     *tektelic.CODECS,
     *adeunis.CODECS,
     pallidus,
+    axioma,
+    *water_meters.CODECS,
     elsys,
 )
 """In the order in which they are asked: the words "Cayenne LPP" outrank a vendor's prefix."""
