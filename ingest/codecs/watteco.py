@@ -13,15 +13,16 @@ Of the cluster 800a, `active_power` is what Watteco calls positive less negative
 
 What caused a report (thresholds, differences) is checked and gives no measurement: its values are
 settings. Batches need the product's table of series, so they are read by its codec, known by its
-name; the codec "watteco" reads the standard reports of all. Not read: the French meters' frames
-(clusters 0053 to 0057), and Modbus (8007, 8009), whose registers only their owner understands.
+name; the codec "watteco" reads the standard reports of all. The French meters' frames are in
+ingest/codecs/watteco_tic.py. Not read: Modbus (8007, 8009), whose registers only their owner
+understands.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ingest.codecs import watteco_batch
+from ingest.codecs import watteco_batch, watteco_tic
 from ingest.codecs.frames import Frame, cut_short
 from ingest.codecs.watteco_batch import Tag, Tags
 from ingest.codecs.watteco_clusters import CAUSE_SIZES, CLUSTERS, PRODUCTS, SETTINGS
@@ -36,8 +37,8 @@ _PRODUCT = re.compile(r"vaqao|inclino|intenso|ventilo|triphaso")
 _PORT = 125
 _REPORT, _ALARM, _READ, _CONFIGURED, _CONFIGURATION = 0x0A, 0x8A, 0x01, 0x07, 0x09
 _TYPE_SIZES = {
-    0x08: 1, 0x09: 2, 0x0A: 3, 0x0B: 4, 0x10: 1, 0x18: 1, 0x19: 2, 0x20: 1, 0x21: 2, 0x22: 3,
-    0x23: 4, 0x28: 1, 0x29: 2, 0x2B: 4, 0x30: 1, 0x39: 4,
+    0x08: 1, 0x09: 2, 0x0A: 3, 0x0B: 4, 0x0C: 5, 0x0D: 6, 0x10: 1, 0x16: 1, 0x18: 1, 0x19: 2,
+    0x20: 1, 0x21: 2, 0x22: 3, 0x23: 4, 0x28: 1, 0x29: 2, 0x2B: 4, 0x30: 1, 0x39: 4,
 }  # fmt: skip
 _LENGTH_SIZES = {0x41: 1, 0x42: 1, 0x43: 2, 0x4C: 2}
 """Types whose length stands before them, and in how many bytes."""
@@ -81,12 +82,13 @@ class Attribute(NamedTuple):
         return f"watteco cluster {self.cluster:04x}, attribute {self.number:04x}"
 
 
-def _clusters() -> dict[tuple[int, int], Cluster]:
-    found = {}
+def _clusters() -> dict[tuple[int, int], tuple[Cluster, ...]]:
+    found: dict[tuple[int, int], tuple[Cluster, ...]] = {}
     for line in CLUSTERS.strip().replace("\n  ", "; ").splitlines():
         cluster, number, fields = line.split(" ", 2)
         frame = Frame(fields.removeprefix("[").replace(";", "\n"))
-        found[int(cluster, 16), int(number, 16)] = Cluster(fields.startswith("["), frame)
+        key = int(cluster, 16), int(number, 16)
+        found[key] = (*found.get(key, ()), Cluster(fields.startswith("["), frame))
     return found
 
 
@@ -100,6 +102,7 @@ class Product(NamedTuple):
     unless    words that are of other products
     places    what its end points call a quantity: (quantity, channel) for 0, 1 …
     tags      the series of its batches; None: not known
+    energies  how many Wh its unit of energy has
     """
 
     NAME: str
@@ -107,6 +110,7 @@ class Product(NamedTuple):
     unless: frozenset[str]
     places: Mapping[str, tuple[tuple[str, str], ...]]
     tags: Tags | None
+    energies: float
 
     def matches(self, words: frozenset[str], dev_eui: str) -> bool:
         """Recognise Watteco by its IEEE prefix or its names, and a product by its own."""
@@ -156,17 +160,28 @@ class Product(NamedTuple):
             return []
         if attribute[:2] == _POWER:
             return _power(payload, attribute)
-        cluster = _CLUSTERS.get(attribute[:2])
-        if cluster is None:
+        if attribute.cluster in watteco_tic.METERS:
+            return _meter(payload, attribute)
+        clusters = _CLUSTERS.get(attribute[:2])
+        if clusters is None:
             raise PayloadError(
                 attribute.where, "one that is known; else set a codec of your own", payload.hex()
             )
-        size = attribute.end - attribute.start
-        if size != cluster.frame.size or cluster.string != (attribute.kind in _LENGTH_SIZES):
+        size, string = attribute.end - attribute.start, attribute.kind in _LENGTH_SIZES
+        cluster = next(
+            (one for one in clusters if (one.frame.size, one.string) == (size, string)), None
+        )
+        if cluster is None:
+            sizes = " or ".join(str(one.frame.size) for one in clusters)
             raise PayloadError(
-                attribute.where, f"{cluster.frame.size} bytes", f"{size}, type {attribute.kind:02x}"
+                attribute.where, f"{sizes} bytes", f"{size}, type {attribute.kind:02x}"
             )
         found = cluster.frame.read(payload, attribute.start)
+        if self.energies != 1:
+            found = [
+                one._replace(value=one.value * self.energies) if "_energy" in one.quantity else one
+                for one in found
+            ]
         if attribute.cluster in _PHASE_CLUSTERS:
             return _of_phase(found, attribute, end_point)
         return [self._placed(one, end_point) for one in found]
@@ -271,6 +286,15 @@ def _power(payload: bytes, attribute: Attribute) -> list[Measurement]:
     ]
 
 
+def _meter(payload: bytes, attribute: Attribute) -> list[Measurement]:
+    """Return what a French meter says; the upper byte of the attribute counts its reports."""
+    if attribute.kind not in _LENGTH_SIZES or attribute.number & 0xFF:
+        raise PayloadError(
+            attribute.where, "a string of bytes in an attribute xx00", f"type {attribute.kind:02x}"
+        )
+    return watteco_tic.read(payload[attribute.start : attribute.end], attribute.cluster)
+
+
 def _of_phase(found: list[Measurement], attribute: Attribute, end_point: int) -> list[Measurement]:
     """Return the values of one phase, and its powers as import less export."""
     if end_point >= len(_PHASES):
@@ -291,13 +315,15 @@ def _place(text: str) -> tuple[str, str]:
 def _products() -> Iterator[Product]:
     """Return the codecs of the table, in its order: the common one is asked last."""
     for block in PRODUCTS.strip().split("\n\n"):
-        head, *lines = block.splitlines()
-        name, words, *unless = head.split("|")
-        places, size, known = {}, 0, {}
+        head, *lines = block.replace("\n    ", " ").splitlines()
+        name, words, *unless = re.split(r" \|(?: |$)", head)
+        places, size, known, energies = {}, 0, {}, 1.0
         for line in lines:
             first, *rest = line.split()
             if first == "tags":
                 size = int(rest[0])
+            elif first == "energies":
+                energies = float(rest[0])
             elif rest[0] == "=":
                 places[first] = tuple(_place(one) for one in rest[1:])
             else:
@@ -309,6 +335,7 @@ def _products() -> Iterator[Product]:
             frozenset(" ".join(unless).split()),
             places,
             Tags(size, known) if size else None,
+            energies,
         )
 
 

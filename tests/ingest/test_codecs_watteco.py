@@ -38,8 +38,6 @@ PLACES = {
     "negative_active_energy": ("active_energy_export", "", 1),
     "positive_reactive_energy": ("reactive_energy_import", "", 1),
     "negative_reactive_energy": ("reactive_energy_export", "", 1),
-    "active_energy": ("active_energy_import", "", 1),
-    "reactive_energy": ("reactive_energy_import", "", 1),
 }
 PHASES = {"a": "L1", "b": "L2", "c": "L3", "abc": ""}
 
@@ -124,7 +122,7 @@ def test_values_and_times_are_those_of_the_makers_codec(uplink):
         ("th", "110a005000064107 0405 0ce4 0e10 04".replace(" ", ""), {
             ("voltage", "external"): 3.3, ("battery_voltage", ""): 3.6}),
         ("smart plug", "110a00520000410c 000064 fffff6 0010 0032 fffb".replace(" ", ""), {
-            ("active_energy_import", ""): 100, ("reactive_energy_import", ""): -10,
+            ("active_energy", ""): 100, ("reactive_energy", ""): -10,  # signed, so no registers
             ("nb_samples", ""): 16, ("active_power", ""): 50, ("reactive_power", ""): -5}),
         ("smart plug", "110a8052000041 16 6c78 6c6e 6c82 08fc 08f2 0906 0cb2 0ca8 0cbc 0001 0002"
             .replace(" ", ""), {
@@ -166,10 +164,12 @@ def test_each_cluster(device, payload, wanted):
         ("th", "110a04020000290b89a0d00bb8", 125, "cause"),
         ("th", "118a04020000290b89a0d00bb800648100", 125, "cause"),
         ("th", "110104020000 00 29 0b89 00".replace(" ", ""), 125, "cluster 0402"),
-        ("th", "110a0054000041020000", 125, "cluster 0054"),  # a French meter's frame
+        ("ticso", "110a0053000041020000", 125, "cluster 0053"),  # French meters that are not read
+        ("ticso", "110a0055000041020000", 125, "cluster 0055"),
+        ("ticso", "110a005400012301020304", 125, "cluster 0054"),
         ("th", "110a005000064105 0405 0ce4 04".replace(" ", ""), 125, "cluster 0050"),
         ("triphaso", "910a800b00004106094c030e0163", 125, "cluster 800b"),
-        ("th", "30b200b6e7c7004d8887202fda75b914", 125, "batch"),  # of a product not known
+        ("celso", "30b200b6e7c7004d8887202fda75b914", 125, "batch"),  # of a product not known
         ("vaqao", "1002", 125, "byte 2"),
         ("ventilo", "20ff00000000", 125, "watteco batch"),
     ],
@@ -293,8 +293,21 @@ def test_a_float_told_whole_is_a_float():
         ("nke press o", "", "watteco-presso"),
         ("watteco pulse sens o", "", "watteco-pulse-senso"),
         ("watteco tempo", "", "watteco-tempo"),
-        ("watteco tempo remote 2 probes", "", "watteco"),  # its tags are others
-        ("watteco hygrotempo", "", "watteco"),
+        ("watteco temp o", "", "watteco-tempo"),
+        ("watteco tempo remote 2 probes", "", "watteco-tempo-remote-2-probes"),
+        ("watteco tempo remote 1 probe", "", "watteco-tempo-remote"),
+        ("watteco tempo outdoor", "", "watteco-tempo-outdoor"),
+        ("watteco hygrotempo", "", "watteco-hygrotempo"),
+        ("watteco hygrotempo remote", "", "watteco-hygrotempo"),
+        ("nke watteco th", "", "watteco-hygrotempo"),
+        ("watteco clim o", "", "watteco-hygrotempo"),
+        ("watteco indoor temperature humidity", "", "watteco-indoor-temperature"),
+        ("watteco smartplug", "", "watteco-smartplug"),
+        ("watteco smart plug", "", "watteco-smartplug"),
+        ("watteco triphaso", "", "watteco-triphaso"),
+        ("watteco triphas o kwh", "", "watteco-triphaso-kwh"),
+        ("watteco tic s o", "", "watteco"),
+        ("smart plug", "", None),
         ("hall", "70b3d5e75e01b2c3", "watteco"),
         ("tempo", "", None),
         ("flash", "", None),
