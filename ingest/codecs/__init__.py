@@ -23,6 +23,7 @@ from ingest.codecs import (
     decentlab,
     dragino,
     elsys,
+    kamstrup,
     keller,
     laird,
     mbus,
@@ -84,6 +85,7 @@ CODECS: tuple[Codec, ...] = (
     pallidus,
     axioma,
     *water_meters.CODECS,
+    *kamstrup.CODECS,
     elsys,
 )
 """In the order in which they are asked: the words "Cayenne LPP" outrank a vendor's prefix."""

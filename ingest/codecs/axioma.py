@@ -1,8 +1,8 @@
 """Axioma QALCOSONIC W1 and F1 water meters: the register, the hours before it, and the alarms.
 
 Source: the layouts of Axioma Metering's "W1 Lora payload (long) extended" (V01.8), as the decoders
-of running meters have them (diwise/iot-agent; tago-io/decoders; the LoRaWAN device repository,
-vendor/axioma). Everything is little-endian, volumes are in litres, times are UTC.
+of running meters have them (ZennerIoT/element-parsers; diwise/iot-agent; tago-io/decoders; the
+LoRaWAN device repository, vendor/axioma). Little-endian; volumes in litres, times in UTC.
 
     FPort 100, extended   u32 time, u8 status, u32 volume, [s16 water temperature /100], u32 time
                           of the log, u32 volume at that time, u16 … what was used in each hour
@@ -12,7 +12,7 @@ vendor/axioma). Everything is little-endian, volumes are in litres, times are UT
     FPort 100, short      u32 time, u8 status, u32 volume, u32 … volumes of past periods,
                           u32 seconds in a period
     FPort 101             settings; they give no measurement
-    FPort 103             u32 time, u8 status: an alarm
+    FPort 103             u32 time, u8 alarms, whose bits are others than those of the status
 
 A log begins with a whole hour, and ends with the last whole hour before the message: so the first
 number is what was used from the hour of the log to the next one. Meters may log days instead; a
@@ -53,6 +53,7 @@ _SHORT_SIZES = (21, 25)
 _DELTA_BITS, _MULTIPLIER_BITS = 14, 6
 
 _BITS = ("low_battery", "permanent_error", "temporary_error")  # from bit 2 on
+_ALARMS = ("water_leak", "burst", "low_temperature", "manipulation", "no_consumption", "backflow")
 _EVENTS = {"water_leak": 1, "backflow": 3, "low_temperature": 4, "burst": 5, "manipulation": 6}
 
 
@@ -73,7 +74,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
     if f_port == _ALARM:
         if len(payload) != 5:
             raise PayloadError("Axioma alarm", "5 bytes", f"{len(payload)}: {payload.hex()}")
-        return _states(payload[4], _time(payload, 0))
+        return _alarms(payload[4], _time(payload, 0))
     if f_port != _VALUES:
         raise PayloadError("Axioma FPort", "100, 101 or 103", f_port)
     if len(payload) in _SHORT_SIZES:
@@ -103,6 +104,12 @@ def _states(status: int, time_s: int) -> list[Measurement]:
     found["empty_pipe"] = int(not event and found["temporary_error"])
     found["status_code"] = status
     return [Measurement(name, float(value), "", time_ns) for name, value in found.items()]
+
+
+def _alarms(alarms: int, time_s: int) -> list[Measurement]:
+    """Return what an alarm says, a bit each, from the lowest."""
+    found = {name: alarms >> nth & 1 for nth, name in enumerate(_ALARMS)} | {"alarm_code": alarms}
+    return [Measurement(name, float(one), "", time_s * _NS_PER_S) for name, one in found.items()]
 
 
 def _register(litres: int, time_s: int) -> Measurement:

@@ -173,14 +173,45 @@ def test_hours_that_were_not_logged_give_nothing():
         (0xBC, {"low_battery", "permanent_error", "temporary_error", "burst"}),
     ],
 )
-def test_states_of_an_alarm(status, wanted):
-    found = axioma.decode(bytes.fromhex("43b1315d") + bytes((status,)), 103)
-    assert {one.time_ns for one in found} == {0x5D31B143 * SECOND_NS}
+def test_states(status, wanted):
+    message = bytearray.fromhex(EXAMPLE)
+    message[4] = status
+    found = axioma.decode(bytes(message), 100)
     states = _states(found)
+    assert {one.time_ns for one in found if one.quantity in states} == {0x5D35A00E * SECOND_NS}
     assert states.pop("status_code") == status
     assert {name for name, value in states.items() if value} == wanted
     assert set(states.values()) <= {0, 1}
     assert len(states) == 9
+
+
+@pytest.mark.parametrize(
+    ("alarms", "wanted"),
+    [
+        (0x01, {"water_leak"}),
+        (0x02, {"burst"}),
+        (0x04, {"low_temperature"}),
+        (0x08, {"manipulation"}),
+        (0x30, {"no_consumption", "backflow"}),  # the maker's example
+        (0x88, {"manipulation"}),
+    ],
+)
+def test_alarms_have_bits_of_their_own(alarms, wanted):
+    """As Zenner's and diwise's decoders have them; tago-io/decoders reads them as a status."""
+    found = axioma.decode(bytes.fromhex("43b1315d") + bytes((alarms,)), 103)
+    assert {one.time_ns for one in found} == {0x5D31B143 * SECOND_NS}
+    states = _states(found)
+    assert states.pop("alarm_code") == alarms
+    assert {name for name, value in states.items() if value} == wanted
+    assert len(states) == 6
+
+
+def test_a_meter_that_was_just_installed():
+    """A real message, with what the decoder of Zenner reads in it."""
+    told = _by_time("41643a5e1077010000f086395e77010000" + "00" * 30)
+    start_s = int(datetime(2020, 2, 4, 15, tzinfo=UTC).timestamp())
+    sent_s = int(datetime(2020, 2, 5, 6, 44, 17, tzinfo=UTC).timestamp())
+    assert told == {sent_s: 375, **{start_s + nth * HOUR_S: 375 for nth in range(16)}}
 
 
 def test_days_instead_of_hours():
@@ -202,7 +233,7 @@ def test_the_short_payload():
 
 
 def test_settings_give_nothing():
-    assert axioma.decode(b"\x01\x02", 101) == []
+    assert axioma.decode(bytes.fromhex("04ff891331fd17041344ff891344134d931e206201"), 101) == []
 
 
 @pytest.mark.parametrize(
