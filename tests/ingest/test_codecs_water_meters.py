@@ -157,22 +157,16 @@ def test_hours_that_were_not_logged_give_nothing():
 @pytest.mark.parametrize(
     ("status", "wanted"),
     [
-        (0x00, set()),
-        (0x04, {"low_battery"}),
-        (0x08, {"permanent_error"}),
-        (0x10, {"temporary_error", "empty_pipe"}),
-        (0x20, {"water_leak"}),
-        (0x30, {"temporary_error", "water_leak"}),
-        (0x60, {"backflow"}),
-        (0x70, {"temporary_error", "backflow"}),
-        (0x80, {"low_temperature"}),
+        (0x00, set()), (0x04, {"low_battery"}), (0x08, {"permanent_error"}),
+        (0x10, {"temporary_error", "empty_pipe"}), (0x20, {"water_leak"}),
+        (0x30, {"temporary_error", "water_leak"}), (0x60, {"backflow"}),
+        (0x70, {"temporary_error", "backflow"}), (0x80, {"low_temperature"}),
         (0x88, {"low_temperature", "permanent_error"}),
-        (0x90, {"low_temperature", "temporary_error"}),
-        (0xB0, {"temporary_error", "burst"}),
+        (0x90, {"low_temperature", "temporary_error"}), (0xB0, {"temporary_error", "burst"}),
         (0xD0, {"temporary_error", "manipulation"}),
         (0xBC, {"low_battery", "permanent_error", "temporary_error", "burst"}),
     ],
-)
+)  # fmt: skip
 def test_states(status, wanted):
     message = bytearray.fromhex(EXAMPLE)
     message[4] = status
@@ -188,14 +182,11 @@ def test_states(status, wanted):
 @pytest.mark.parametrize(
     ("alarms", "wanted"),
     [
-        (0x01, {"water_leak"}),
-        (0x02, {"burst"}),
-        (0x04, {"low_temperature"}),
-        (0x08, {"manipulation"}),
+        (0x01, {"water_leak"}), (0x02, {"burst"}), (0x04, {"low_temperature"}),
+        (0x08, {"manipulation"}), (0x88, {"manipulation"}),
         (0x30, {"no_consumption", "backflow"}),  # the maker's example
-        (0x88, {"manipulation"}),
     ],
-)
+)  # fmt: skip
 def test_alarms_have_bits_of_their_own(alarms, wanted):
     """As Zenner's and diwise's decoders have them; tago-io/decoders reads them as a status."""
     found = axioma.decode(bytes.fromhex("43b1315d") + bytes((alarms,)), 103)
