@@ -99,8 +99,8 @@ CODECS: tuple[Single, ...] = (
                 _WIFI + _BLE + _FIX,
             ),
             2: _little(
-                _CELL
-                + "u32 uptime:low\nu32 uptime:high\nu8 temperature:cpu\nu32 memory\nu8 reset0\nu32 restarts"
+                _CELL + "u32 uptime:low\nu32 uptime:high\nu8 temperature:cpu\n"
+                "u32 memory\nu8 reset0\nu32 restarts"
             ),
             3: _little(_CONFIG),
             4: _little(_PLACE, _FIX),
