@@ -5,9 +5,9 @@ Source: the decoders that MCCI publishes (TheThingsNetwork/lorawan-devices, `ven
 MCCI-Catena-PMS7003, `extra/`). The formats are named by port and first byte.
 
 A message is, big-endian: on some ports a byte that names the format, on some a time, then a byte
-of flags, and the field of each flag from the lowest bit on. Flags that a format does not have, and
-bytes that no flag announces, are refused; but Models 4931 and 4933 are passed over at the end, for
-the maker's own examples carry more than their flags say.
+of flags, and the field of each flag from the lowest bit on. A flag above those that the maker
+explains announces what comes last: it is passed over. So is what follows the fields of Models 4931
+and 4933, for the maker's own examples carry more than their flags say; one byte is 4931's state.
 
 - Dew point, heat index, air quality indices, the height of water and the resistance of the gas
   sensor are computed by the maker's decoder from what is here, and are left out.
@@ -134,12 +134,10 @@ _ACTIVITY_NOW = _one(
 
 
 def _animal_activity(payload: bytes, f_port: int) -> list[Measurement]:
-    """Return what a Catena 4430 counted and saw; its answers to commands measure nothing."""
-    name = "MCCI Catena 4430"
+    """Return what a monitor of animals counted and saw; its answers to commands measure nothing."""
+    name = "MCCI animal activity"
     if f_port not in range(1, 5):
         raise PayloadError(f"{name} FPort", "1 to 4", f_port)
-    if f_port == 1 and payload[:1] == b"\x21":
-        return read(name, _ACTIVITY_NOW, payload)
     form = _ANIMALS.get(payload[0]) if payload else None
     if form is None:
         if (f_port < 3 and len(payload) == 1 and payload[0] < 5) or (
@@ -147,7 +145,7 @@ def _animal_activity(payload: bytes, f_port: int) -> list[Measurement]:
         ):
             return []
         raise PayloadError(
-            f"{name} format", "21h, 22h, 26h, 33h or 36h", payload[:1].hex() or "no bytes"
+            f"{name} format", "22h, 26h, 33h or 36h", payload[:1].hex() or "no bytes"
         )
     if len(payload) > form.head and payload[form.head] & _ACTIVITY:
         flags = payload[form.head] & ~_ACTIVITY
@@ -211,17 +209,23 @@ _SOIL_PROBE = "s16 temperature:soil_{0} /100; u16 soil_{0}_VMC /100; u16 soil_{0
 
 
 def _card(found: list[Measurement], payload: bytes) -> list[Measurement]:
-    """Add the state of the memory card, where the byte is one that the maker explains."""
-    if payload[1] > 3:
-        return found
-    card = payload[1]
-    return [
-        *found,
-        Measurement("sdCardPresence", float(card & 1)),
-        Measurement("sdCardWorking", float(card >> 1)),
-    ]
+    """Add the state of the memory card, where the byte is one that the maker explains.
+
+    The trees' pressures are told as voltages, and by the line that the maker draws through them.
+    """
+    told: list[Measurement] = []
+    for one in found:
+        told.append(one)
+        if one.quantity in _TREES:
+            pressure = 750 * one.value - 1375
+            told.append(Measurement(one.quantity.removesuffix("_mV"), pressure))
+    if payload[1] <= 3:
+        told.append(Measurement("sdCardPresence", float(payload[1] & 1)))
+        told.append(Measurement("sdCardWorking", float(payload[1] >> 1)))
+    return told
 
 
+_TREES = ("p_1_mV", "p_2_mV")
 _MAPLE = Format(
     2,
     (
@@ -245,6 +249,7 @@ _MAPLE = Format(
         ),
     ),
     more=True,
+    last="state",
     finish=_card,
 )
 _GAS = Format(
@@ -273,12 +278,16 @@ _GAS = Format(
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A codec: its words, its formats by port and first byte, and the port of its answers."""
+    """A codec: its words, its formats by port and first byte, and the port of its answers.
+
+    animals  whether it may be a monitor of animals, whose formats go over several ports
+    """
 
     NAME: str
     words: tuple[str, ...]
-    formats: Mapping[Key, Format] = field(repr=False, default_factory=dict)
+    formats: Mapping[Key, Format] = field(repr=False)
     answers: int | None = None
+    animals: bool = False
 
     def matches(self, words: frozenset[str], dev_eui: str) -> bool:
         """Recognise the model where all words of one alternative are there."""
@@ -292,10 +301,10 @@ class Model:
         """
         if f_port == self.answers:
             return []
-        if not self.formats:
-            return _animal_activity(payload, f_port)
         form = self.formats.get((f_port, payload[0])) if payload else None
         form = form or self.formats.get((f_port, None))
+        if form is None and self.animals:
+            return _animal_activity(payload, f_port)
         if form is None:
             known = ", ".join(
                 f"{port}" if number is None else f"{port} with {number:02x}h"
@@ -318,8 +327,8 @@ def _model(*numbers: str) -> tuple[str, ...]:
 
 
 CODECS: tuple[Model, ...] = (
-    Model("mcci-catena-4430", _catena("4430")),
-    Model("mcci-catena-4610", _catena("4610"), _FEATHER),
+    Model("mcci-catena-4430", _catena("4430"), {(1, 0x21): _ACTIVITY_NOW}, animals=True),
+    Model("mcci-catena-4610", _catena("4610"), _FEATHER, animals=True),
     Model("mcci-catena-modbus", _catena("4801", "4802"), _MODBUS),
     Model("mcci-4811", _model("4811"), _POWER_METER),
     Model("mcci-4841", _model("4841"), _AIR_QUALITY),

@@ -53,6 +53,7 @@ class Format(NamedTuple):
 
     tail  what every two bytes after the fields are, and how they are floats
     more  whether bytes may follow that no flag announces
+    last  what one such byte is
     """
 
     head: int
@@ -60,16 +61,19 @@ class Format(NamedTuple):
     tail: str = ""
     number: Number | None = None
     more: bool = False
+    last: str = ""
     finish: Callable[[list[Measurement], bytes], list[Measurement]] | None = None
 
 
 def read(name: str, form: Format, payload: bytes) -> list[Measurement]:
     """Return the values of a payload of a format.
 
-    Errors  PayloadError for a flag that the format does not have, or any other length.
+    Fields stand in the order of their flags. So what a flag above the known ones announces comes
+    last, and is passed over.
+    Errors  PayloadError for any other flag that the format does not have, or another length.
     """
     found: list[Measurement] = []
-    at = form.head
+    at, more = form.head, form.more
     for group in form.groups:
         if at >= len(payload):
             raise cut_short(name, at, 1, len(payload) - at)
@@ -77,7 +81,10 @@ def read(name: str, form: Format, payload: bytes) -> list[Measurement]:
         at += 1
         known = sum({one.flag for one in group})
         if flags & ~known:
-            raise PayloadError(f"{name} flags", f"none but {known:02x}h", f"{flags:02x}h")
+            is_above = flags & ~known > known and group is form.groups[-1] and not form.tail
+            if not is_above or at == len(payload):
+                raise PayloadError(f"{name} flags", f"none but {known:02x}h", f"{flags:02x}h")
+            more = True
         for one in group:
             if one.flag and not flags & one.flag:
                 continue
@@ -87,7 +94,9 @@ def read(name: str, form: Format, payload: bytes) -> list[Measurement]:
             at += one.frame.size
     if form.tail:
         found += _tail(name, form, payload, at)
-    elif at != len(payload) and not form.more:
+    elif form.last and at + 1 == len(payload):
+        found.append(Measurement(form.last, float(payload[at])))
+    elif at != len(payload) and not more:
         raise PayloadError(f"{name} length", f"{at} bytes", f"{len(payload)}: {payload.hex()}")
     return form.finish(found, payload) if form.finish else found
 

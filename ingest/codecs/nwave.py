@@ -24,6 +24,7 @@ _OCCUPIED = "u8 _\n.0 occupancy"
 _CELL = "u8 {} +625 /250"  # 2.5 V and 4 mV a step
 _START = "x3\nu8 reset_cause !4,5\n"
 _LONGEST, _LONGEST_VALUE = 127, 660.0
+_TAGS = (5, 6)
 _STEPS = ((0, 0, 1), (90, 90, 5), (120, 240, 60))  # from code, value there, size of a step
 
 
@@ -66,9 +67,16 @@ def _parking(payload: bytes) -> list[Measurement]:
 
 
 def _tag(payload: bytes) -> list[Measurement]:
-    """Return the state, where a vehicle is there: without one, the maker tells none."""
-    _sized("NPS405 registration", payload, 5)
-    return _parking(payload[:1]) if payload[0] & 1 else []
+    """Return the state, and the tag's battery where it is told.
+
+    Without a vehicle the maker tells no state.
+    """
+    if len(payload) not in _TAGS:
+        raise PayloadError("NPS405 registration length", "5 or 6 bytes", payload.hex() or "none")
+    found = _parking(payload[:1]) if payload[0] & 1 else []
+    if len(payload) == _TAGS[-1]:
+        found.append(Measurement("tag_battery_voltage", payload[1] / 10))
+    return found
 
 
 def _sized(name: str, payload: bytes, size: int) -> None:

@@ -37,7 +37,7 @@ def _one(name: str, hexed: str, f_port: int) -> tuple[str, str, float]:
         ("yobiiq-opentherm", "dd0155000000", 1),  # neither there nor missing
         ("yobiiq-rm200", "021a01", 1),  # another channel
         ("yobiiq-dsmr", "dd18ffffffff", 1),
-        ("mcci-catena", "14800001", 1),  # a flag that the format has not
+        ("mcci-catena", "1480", 1),  # a flag that nobody explains, and nothing after it
         ("mcci-catena", "140118", 1),
         ("mcci-catena", "1401180000", 1),
         ("mcci-catena-modbus", "00180000", 4),  # half a register
@@ -123,6 +123,44 @@ def test_mcci_reads_the_examples_of_its_documents(name, hexed, f_port, expected)
     assert _values(name, hexed, f_port) == expected
 
 
+def test_mcci_reads_the_newer_examples_of_its_codecs():
+    board = _values(
+        "mcci-catena", "7d30234f192049829f97ae0301c550312 4bf54c839".replace(" ", ""), 2
+    )
+    assert board["irradiance.UV", ""] == 50512
+    assert (board["humidity", ""], board["voltage", "bus"]) == (62.109375, 3.0712890625)
+    assert _values("mcci-catena-modbus", "0d28182d10149999", 4) == {
+        ("battery_voltage", ""): 2.505859375,
+        ("boot", ""): 45,
+        ("temperature", ""): 16.078125,
+        ("humidity", ""): 60,
+    }
+    assert _values("mcci-catena-4610", "1a1d28181119209f97479ed0", 1)["illuminance", ""] == 414.8125
+    animals = _values(
+        "mcci-catena-4610", "365514a6f2f93b2c091616ad87000000000000000000de4bef05f7f5feeff432", 2
+    )
+    assert animals["activity", "1"] == -0.049163818359375
+    assert animals["activity", "5"] == -0.26220703125
+    assert (animals["illuminance", ""], animals["temperature", ""]) == (0, 22.0859375)
+    sequence = _values("mcci-4917", "357f002a549f481230000516001400180" + "08ccc", 1)
+    assert (sequence["sequenceNumber", ""], sequence["temperature", "flex"]) == (42, 24)
+    maple = _values(
+        "mcci-4931",
+        "3703fd3b330a1900999962ed140015000708001e00013f06a400190001"
+        "1e001e0006ce8800018a9800549f481200",
+        1,
+    )
+    assert (maple["p_1_mV", ""], maple["p_1", ""], maple["p_2", ""]) == (1.875, 31.25, 31.25)
+    assert (maple["rainCount", ""], maple["rainPerHour", ""]) == (394, 112.5)
+    assert maple["sap_1_GallonsPerTapPerHour", ""] == 56.25
+    assert (maple["sdCardPresence", ""], maple["sdCardWorking", ""], maple["state", ""]) == (
+        1,
+        1,
+        0,
+    )
+    assert (maple["temperature", "soil_2"], maple["soil_2_VMC", ""]) == (17, 0.25)
+
+
 def test_mcci_time_is_gps_time_with_all_leap_seconds():
     found = _told("mcci-catena-4430", "224ad506db0800", 3)
     # The maker subtracts 17 leap seconds and tells 23:01:30; since 2017 there are 18.
@@ -175,6 +213,11 @@ def test_enless_second_temperature_has_a_sign_as_the_first():
     assert (found["temperature", "1"], found["temperature", "2"]) == (-1, -2)
     assert found["alarm_status.temperature_2.low", ""] == 1
     assert (found["battery_level", ""], found["msg_type", ""]) == (50, 0)
+    mains = _values("enless-tx600", "0000dc100a0100e0000000000008", 1)
+    assert (mains["temperature", "1"], mains["battery_level", ""]) == (22.4, 50)
+    air = _values("enless-tx600", "000077051101 00e3011f001400000028 0000", 1)
+    assert (air["tvoc", ""], air["humidity", ""]) == (2, 28.7)
+    assert air["alarm_status.humidity.low", ""] == air["alarm_status.voc.low", ""] == 1
     voc = _values("enless-tx600", "00006d0513010100012003e8000000200004", 1)
     assert (voc["tvoc", ""], voc["alarm_status.voc.low", ""]) == (100, 1)
     assert voc["battery_level", ""] == 75
@@ -197,6 +240,8 @@ def test_nwave_overflows_and_starts():
     assert ("previous_state_duration_error", "") not in found
     assert _values("nwave-nps405", "0204090401", 3) == {("occupancy", ""): 1}
     assert _told("nwave-nps405", "d01f345678", 10) == []
+    tag = _values("nwave-nps405", "d1201f345678", 10)  # the newer codec's example
+    assert (tag["tag_battery_voltage", ""], tag["previous_state_duration", ""]) == (3.2, 160)
 
 
 def test_paxcounter_reads_its_other_frames():
