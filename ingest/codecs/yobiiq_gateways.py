@@ -1,8 +1,8 @@
 """Yobiiq IQ-DSMR-LRW and IQ-OPENTHERM-LRW: what smart meters and boilers say, in registers.
 
 Source: the decoders that Yobiiq publishes (TheThingsNetwork/lorawan-devices, `vendor/yobiiq`,
-iq-dsmr-lrw.js and iq-opentherm-lrw.js); the units of OpenTherm are those of "The OpenTherm
-Communications Protocol" v2.2. How registers stand in a payload: `yobiiq.py`.
+iq-dsmr-lrw.js and iq-opentherm-lrw.js). The units of OpenTherm are those of its protocol 2.2 as far
+as memory serves; the document was not at hand. How registers stand in a payload: `yobiiq.py`.
 
 DSMR: power is positive where it is delivered to the customer, as everywhere here. The telegram's
 time is the meter's local time without a zone, and left out. The last readings of gas, heat or
