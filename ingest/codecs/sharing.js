@@ -96,7 +96,7 @@
     const samples = [RecvTime, function* () {}, async function () {}, async function* () {},
       (function* () {})(), (async function* () {})(), [][Symbol.iterator](),
       ""[Symbol.iterator](), "".matchAll(/a/g), new Map().entries(), new Set().entries(),
-      [].values().map((one) => one)];
+      [].values().map((one) => one), Iterator.from({ next() {} })];
     for (const one of [Object, Function, Array, Error, EvalError, RangeError, ReferenceError,
       SyntaxError, TypeError, URIError]) {
       mend(one.prototype, spared, samples);

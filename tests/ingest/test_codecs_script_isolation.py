@@ -86,6 +86,9 @@ STATE = {
     " function decodeUplink() { return {data: {n: module.n}} }",
     "the time's prototype": "function decodeUplink(i) { const p = Object.getPrototypeOf(i.recvTime);"
     " p.n = (p.n || 0) + 1; return {data: {n: p.n || 1}} }",
+    "a wrapped iterator": "function decodeUplink() {"
+    " const p = Object.getPrototypeOf(Iterator.from({next() {}})); p.n = (p.n || 0) + 1;"
+    " return {data: {n: Iterator.from({next() {}}).n || 1}} }",
     "a template": "const seen = new WeakMap(); const t = (s) => s;"
     " function decodeUplink() { const k = t`a`; seen.set(k, (seen.get(k) || 0) + 1);"
     " return {data: {n: seen.get(k)}} }",
