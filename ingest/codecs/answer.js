@@ -121,7 +121,8 @@
       case "boolean":
         return value ? "true" : "false";
       case "bigint": {
-        return toBig(toNumber(value)) === value ? "" + value : '"' + value + '"';
+        const near = toNumber(value);
+        return near - near === 0 && toBig(near) === value ? "" + value : '"' + value + '"';
       }
       case "object":
         break;
@@ -207,7 +208,8 @@
       }
       text = typeof error === "object" && error !== null && typeof error.message === "string"
         ? (typeof error.name === "string" && error.name ? error.name + ": " : "") + error.message
-        : "it throws " + (typeof error === "object" ? jsonOf(error) : toText(error));
+        : "the thrown value " + (typeof error === "object" ? jsonOf(error) : toText(error))
+          + (error === null ? ", as when memory runs out" : "");
       text = apply(slice, "" + text, [0, 500]);
     } catch {
       text = "it throws something that can't be read";

@@ -9,6 +9,11 @@ from typing import NamedTuple
 
 _MODULE = re.compile(r"\b(?:module|exports)\b")
 _EXTRA = re.compile(r"\b(?:Buffer|TextDecoder|TextEncoder)\b")
+_REQUIRE = re.compile(r"""(?<![.\w$])require\s*\(\s*(['"])(?:node:)?(?:buffer/?|util)\1\s*\)""")
+_REQUIRED = (
+    "({Buffer: globalThis.Buffer, TextDecoder: globalThis.TextDecoder,"
+    " TextEncoder: globalThis.TextEncoder})"
+)
 
 # What a shared context would not do as the codec means it: change an intrinsic, evaluate text in
 # the global scope, or look up its own functions there. Such a codec runs in single contexts.
@@ -17,10 +22,17 @@ _LANGUAGE = (
     r"|DataView|ArrayBuffer|Uint8Array|Int8Array|Uint16Array|Int16Array|Uint32Array|Int32Array"
     r"|Float32Array|Float64Array|Promise|Reflect|Proxy|parseInt|parseFloat|isNaN|isFinite"
 )
+# These stand in sharing.js as they are, for speed, so that what inherits them can't assign them.
+_HOT = (
+    "push|pop|shift|unshift|slice|splice|map|forEach|filter|reduce|indexOf|join|concat|reverse|sort"
+    "|call|apply|bind"
+)
 _OWN_WAY = re.compile(
-    rf"(?<![.\w$])(?:{_LANGUAGE})\s*(?:\.\s*prototype\b\s*)?(?:\.\s*[\w$]+|\[[^\]]*\])?\s*"
+    rf"(?:(?<![.\w$])|\b(?:globalThis|self|this)\s*\.\s*)(?:{_LANGUAGE})\s*"
+    r"(?:\.\s*prototype\b\s*)?(?:\.\s*[\w$]+|\[[^\]]*\])?\s*"
     r"(?:[-+*/%&|^]|\*\*|<<|>>>?|&&|\|\||\?\?)?=(?![=>])"
     rf"|(?<![.\w$])(?:{_LANGUAGE})\s*\.\s*prototype\s*[,)\]]"
+    rf"|\.\s*(?:{_HOT})\s*=(?![=>])"
     r"|__proto__|__define[GS]etter__|setPrototypeOf"
     r"|(?<![.\w$])eval\s*\(|(?<![.\w$])Function\s*\("
     r"|\b(?:globalThis|self)\s*(?:\[|[,;)])|\bthis\s*\["
@@ -35,7 +47,7 @@ class Text(NamedTuple):
     own_way    it may change the language, or read its own functions from the global object, so
                that it needs a context of its own for each message
     module     it names `module` or `exports`
-    extras     it names Buffer, TextDecoder or TextEncoder
+    extras     it names Buffer, TextDecoder or TextEncoder, or requires what holds them
     """
 
     source: str
@@ -47,7 +59,7 @@ class Text(NamedTuple):
 
 def told(source: str) -> Text:
     """Return what the text of a codec tells."""
-    source = _bare(source)
+    source = _REQUIRE.sub(_REQUIRED, _bare(source))
     unmoduled = _unmoduled(source) if _MODULE_WORD.search(source) else ""
     return Text(
         source,
@@ -72,7 +84,9 @@ _EXPORT_NAMED = re.compile(
     re.M,
 )
 _EXPORT_DEFAULT = re.compile(r"(^|[;}])([ \t]*)export\s+default\b", re.M)
-_IMPORT_BUFFER = re.compile(r"""^[ \t]*import\b[^;\n]*?['"](?:node:)?buffer['"][ \t]*;?""", re.M)
+_IMPORT_BUFFER = re.compile(
+    r"""^[ \t]*import\b[^;\n]*?['"](?:node:)?(?:buffer|util)['"][ \t]*;?""", re.M
+)
 
 
 def _unmoduled(source: str) -> str:

@@ -4,7 +4,7 @@
   "use strict";
   const HEX = "0123456789abcdef";
 
-  function utf8(bytes) {
+  function utf8(bytes, fatal) {
     let text = "";
     for (let i = 0; i < bytes.length;) {
       const first = bytes[i++];
@@ -19,6 +19,7 @@
         high = 0xbf;
         more--;
       }
+      if (more !== 0 && fatal) throw new TypeError("The encoded data was not valid for utf-8");
       text += more === 0 ? String.fromCodePoint(code) : "\ufffd";
     }
     return text;
@@ -54,21 +55,24 @@
   class TextDecoder {
     #label;
     #ignoreBOM;
+    #fatal;
     constructor(label = "utf-8", options = {}) {
       const name = String(label).toLowerCase();
       const known = { "utf8": "utf-8", "utf-8": "utf-8", "ascii": "windows-1252",
         "us-ascii": "windows-1252", "latin1": "windows-1252", "iso-8859-1": "windows-1252",
-        "windows-1252": "windows-1252" };
+        "windows-1252": "windows-1252", "utf-16": "utf-16le", "utf-16le": "utf-16le" };
       if (!Object.hasOwn(known, name)) throw new RangeError("TextDecoder: no encoding " + label);
       this.#label = known[name];
       this.#ignoreBOM = Boolean(options.ignoreBOM);
+      this.#fatal = Boolean(options.fatal);
     }
     get encoding() { return this.#label; }
+    get fatal() { return this.#fatal; }
     decode(source) {
       if (source === undefined) return "";
       const bytes = viewOf(source);
-      if (this.#label !== "utf-8") return latin1(bytes);
-      const text = utf8(bytes);
+      if (this.#label === "windows-1252") return latin1(bytes);
+      const text = this.#label === "utf-8" ? utf8(bytes, this.#fatal) : utf16(bytes);
       return text[0] === "\ufeff" && !this.#ignoreBOM ? text.slice(1) : text;
     }
   }
@@ -76,6 +80,14 @@
   function latin1(bytes) {
     let text = "";
     for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i]);
+    return text;
+  }
+
+  function utf16(bytes) {
+    let text = "";
+    for (let i = 0; i + 1 < bytes.length; i += 2) {
+      text += String.fromCharCode(bytes[i] | bytes[i + 1] << 8);
+    }
     return text;
   }
 
@@ -97,9 +109,14 @@
   }
 
   class Buffer extends Uint8Array {
+    constructor(source, encodingOrStart, length) {
+      if (typeof source === "string") super(encoded(source, encodingOrStart));
+      else super(source, encodingOrStart, length);
+    }
     static from(source, encodingOrStart, length) {
-      if (typeof source === "string") return new Buffer(encoded(source, encodingOrStart));
-      if (source instanceof ArrayBuffer) return new Buffer(source, encodingOrStart, length);
+      if (typeof source === "string" || source instanceof ArrayBuffer) {
+        return new Buffer(source, encodingOrStart, length);
+      }
       if (source && source.type === "Buffer" && Array.isArray(source.data)) source = source.data;
       return new Buffer(Array.prototype.slice.call(source));
     }
@@ -118,7 +135,25 @@
       return whole;
     }
     static byteLength(text, encoding) { return encoded(text, encoding).length; }
+    static compare(one, other) {
+      for (let i = 0; i < Math.min(one.length, other.length); i++) {
+        if (one[i] !== other[i]) return one[i] < other[i] ? -1 : 1;
+      }
+      return Math.sign(one.length - other.length);
+    }
+    compare(other) { return Buffer.compare(this, other); }
     slice(start, end) { return this.subarray(start, end); }
+    copy(target, at = 0, start = 0, end = this.length) {
+      const part = this.subarray(start, Math.min(end, start + Math.max(target.length - at, 0)));
+      target.set(part, at);
+      return part.length;
+    }
+    write(text, at = 0) {
+      return Buffer.from(text).copy(this, at);
+    }
+    swap16() { return swapped(this, 2); }
+    swap32() { return swapped(this, 4); }
+    swap64() { return swapped(this, 8); }
     toString(encoding, start = 0, end = this.length) {
       const part = this.subarray(start, end);
       switch (String(encoding || "utf8").toLowerCase()) {
@@ -131,6 +166,7 @@
         case "ascii": return latin1(part.map((one) => one & 0x7f));
         case "latin1": case "binary": return latin1(part);
         case "utf8": case "utf-8": return utf8(part);
+        case "utf16le": case "ucs2": return utf16(part);
         default: throw new TypeError("Unknown encoding: " + encoding);
       }
     }
@@ -148,6 +184,16 @@
       for (let i = size - 1; i >= 0; i--) value = value * 256 + this[at + i];
       return value;
     }
+    writeUIntBE(value, at, size) {
+      checkPlace(this, at, size);
+      for (let i = size - 1; i >= 0; i--, value = Math.floor(value / 256)) this[at + i] = value % 256;
+      return at + size;
+    }
+    writeUIntLE(value, at, size) {
+      checkPlace(this, at, size);
+      for (let i = 0; i < size; i++, value = Math.floor(value / 256)) this[at + i] = value % 256;
+      return at + size;
+    }
     readIntBE(at, size) { return signed(this.readUIntBE(at, size), size); }
     readIntLE(at, size) { return signed(this.readUIntLE(at, size), size); }
   }
@@ -155,6 +201,12 @@
   function signed(value, size) {
     const whole = 2 ** (8 * size);
     return value >= whole / 2 ? value - whole : value;
+  }
+
+  function swapped(bytes, size) {
+    if (bytes.length % size) throw new RangeError("Buffer size must be a multiple of " + size);
+    for (let i = 0; i < bytes.length; i += size) bytes.subarray(i, i + size).reverse();
+    return bytes;
   }
 
   function checkPlace(bytes, at, size) {

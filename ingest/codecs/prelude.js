@@ -23,8 +23,11 @@
   }
 
   const speaker = {};
-  for (const name of ["log", "info", "warn", "error", "debug", "trace"]) {
+  for (const name of ["log", "info", "warn", "error", "debug", "trace", "dir", "table", "group"]) {
     speaker[name] = { [name]() { write(arguments); } }[name];
+  }
+  for (const name of ["groupEnd", "time", "timeEnd", "timeLog", "count", "assert"]) {
+    speaker[name] = { [name]() {} }[name];
   }
   provide("console", speaker);
   provide("self", world);
@@ -167,7 +170,7 @@
       case "tools":
         return { RecvTime, inputOf, answer, thrown, whole, entryOf, moduleOf, startLog };
       case "module": return moduleOf();
-      case "entry": return entryOf(a, b.exports);
+      case "entry": return entryOf(a, b === null ? undefined : b.exports);
       case "told": return told(a, b);
       case "single": return single(a);
     }

@@ -33,6 +33,7 @@ import resource
 import signal
 import struct
 import sys
+import time
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -54,7 +55,9 @@ DESCRIBE = -1
 """As an FPort: don't run the script, say what it offers."""
 
 STOPS_MAX = 20
-"""A script that was stopped so often in a row is not run again in the same frame."""
+"""A script that was stopped so often is not run again in the same frame."""
+
+_OVERDUE_S = 4 * CALL_S_MAX  # the engine does not look at the clock inside a native function
 
 _ANSWER, _PRELUDE, _SHARING, _EXTRAS = (
     Path(__file__).with_name(f"{name}.js").read_text("utf-8")
@@ -116,10 +119,13 @@ class Codec:
             self.unfit = str(error)
             return json.dumps({"broken": self.unfit})
         try:
-            told = self.call(*arguments)
+            told = _called(self.call, arguments)
         except (quickjs.JSException, quickjs.StackOverflow, MemoryError):
             self.close()
             return self._alone(arguments)
+        except TimeoutError:
+            self.close()
+            return _LATE
         if type(told) is str and told.startswith('{"data"'):
             return told
         if told == "spoiled":
@@ -153,17 +159,26 @@ class Codec:
         return told
 
     def _tried(self) -> _Entry:
-        """Evaluate the codec as it is, and return what it offers."""
-        try:
-            told = self._trial()
-        except Unfit:
-            if not self._unmoduled:
-                raise
-            self.source = self._unmoduled
-            told = self._trial()
-        if not told:
+        """Evaluate the codec as it is, and return what it offers.
+
+        Without `module` first, as network servers do: a bundle may put its parts there, or else
+        where its own decodeUplink looks for them.
+        """
+        ways = [(self.source, False)]
+        ways += [(self.source, True)] if self._uses_module else []
+        ways += [(self._unmoduled, True)] if self._unmoduled else []
+        reason = ""
+        for self.source, self._uses_module in ways:  # the way that works is kept
+            try:
+                told = self._trial()
+            except Unfit as error:
+                told, reason = "", str(error)
+            if told:
+                break
+        else:
             raise Unfit(
-                "it has no decodeUplink(input), Decoder(bytes, port) or Decode(fPort, bytes)"
+                reason
+                or "it has no decodeUplink(input), Decoder(bytes, port) or Decode(fPort, bytes)"
             )
         facts = json.loads(told)
         names = [re.escape(name) for name in facts["globals"] if name not in ("module", "exports")]
@@ -193,7 +208,7 @@ class Codec:
 
     def _evaluated(self, context: Any, host: Any) -> Any:
         """Evaluate the codec in the global scope and return its entry."""
-        module = host("module")
+        module = host("module") if self._uses_module else None
         try:
             context.eval(f"{self.source}\n;void 0")  # the binding can't return every value
             return host("entry", context.eval(_TOP), module)
@@ -206,9 +221,11 @@ class Codec:
             context, host = self._context()
             call = host("single", self._evaluated(context, host))
             context.set_time_limit(CALL_S_MAX)
-            told = call(*arguments)
+            told = _called(call, arguments)
         except Unfit as error:
             return json.dumps({"failed": str(error)})
+        except TimeoutError:
+            return _LATE
         except (quickjs.JSException, quickjs.StackOverflow, MemoryError) as error:
             return json.dumps({"stopped": _reason(error, CALL_S_MAX)})
         return told if type(told) is str else json.dumps({"failed": "its answer can't be read"})
@@ -234,6 +251,21 @@ class Codec:
         self.call = sharing("shared", make, entry.kind if entry.top else "", self._uses_module)
         self.context = context
         context.set_time_limit(CALL_S_MAX)
+
+
+_LATE = json.dumps({"stopped": f"it is not done within {round(CALL_S_MAX * 1000)} ms"})
+
+
+def _called(call: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return what a call returns.
+
+    Errors  TimeoutError where it took far too long, and the engine did not notice.
+    """
+    began_s = time.process_time()
+    told = call(*arguments)
+    if time.process_time() - began_s > _OVERDUE_S:
+        raise TimeoutError
+    return told
 
 
 _PLACE = re.compile(r"<input>:(\d+)")
@@ -277,8 +309,6 @@ class _Codecs:
         told = codec.run(payload, f_port, recv_time, variables)
         if told.startswith('{"stopped"'):
             self._stops[name] = self._stops.get(name, 0) + 1
-        elif self._stops:
-            self._stops.pop(name, None)
         if codec.call is None:
             self._open.pop(name, None)
         elif name in self._open:

@@ -43,6 +43,7 @@ PAUSE_S = 60.0
 PAYLOAD_BYTES_MAX = 1 << 16
 SOURCE_BYTES_MAX = 4 << 20
 _DEATHS_MAX = 3
+_SHARE = 0.1
 _STOP_S = 0.1  # what a call costs that the engine stops: it runs again, in a context of its own
 _SCRIPT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _NO_VARIABLES: Mapping[str, str] = {}
@@ -108,8 +109,9 @@ class ScriptHost:
     scripts        by name
     silence_s_max  a process that makes no progress for so long is ended, and the job that it was
                    working on is refused
-    lost_s_max     a script that has cost so much time in a row, through calls that had to be
-                   stopped, is paused for `pause_s`: its jobs are refused at once
+    lost_s_max     a script that has cost so much time, through calls that had to be stopped, is
+                   paused for `pause_s`: its jobs are refused at once. It may cost a tenth of the
+                   time that passes, so that a stop now and then is soon forgotten
     clock          monotonic seconds
     """
 
@@ -127,7 +129,7 @@ class ScriptHost:
         self._lost_s_max, self._pause_s, self._clock = lost_s_max, pause_s, clock
         self._worker: Worker | None = None
         self._numbers = itertools.count()
-        self._lost_s: dict[str, float] = {}
+        self._lost: dict[str, tuple[float, float]] = {}
         self._paused_until_s: dict[str, float] = {}
 
     def run(self, jobs: Sequence[Job]) -> list[Answer | PayloadError]:
@@ -218,8 +220,6 @@ class ScriptHost:
         except msgspec.DecodeError:
             it = _mended(told)
         if it.data is not None:
-            if self._lost_s:
-                self._lost_s.pop(name, None)
             return Answer(it.data, it.normalized, it.warnings, it.log)
         if it.refused:
             return PayloadError(
@@ -245,10 +245,13 @@ class ScriptHost:
         return PayloadError(f"codec {name}", "an answer", why)
 
     def _lose(self, name: str, seconds: float) -> None:
-        lost_s = self._lost_s[name] = self._lost_s.get(name, 0.0) + seconds
+        now_s = self._clock()
+        lost_s, then_s = self._lost.get(name, (0.0, now_s))
+        lost_s = max(lost_s - _SHARE * (now_s - then_s), 0.0) + seconds
+        self._lost[name] = lost_s, now_s
         if lost_s >= self._lost_s_max:
-            self._lost_s.pop(name)
-            self._paused_until_s[name] = self._clock() + self._pause_s
+            del self._lost[name]
+            self._paused_until_s[name] = now_s + self._pause_s
 
     def _paused(self, name: str) -> PayloadError | None:
         until_s = self._paused_until_s.get(name) if self._paused_until_s else None

@@ -65,6 +65,14 @@ ENTRIES = {
     "webpack": "!function(t,n){if('object'==typeof exports&&'object'==typeof module)module.exports=n();"
     "else{var e=n();for(var i in e)t[i]=e[i]}}(self,()=>(()=>{'use strict';"
     "return {decodeUplink:i=>({data:{n:i.bytes.length,p:i.fPort}})}})());",
+    "a bundle that defines a global": "!function(f){if('object'==typeof exports&&'undefined'!=typeof module)"
+    "module.exports=f();else{('undefined'!=typeof self?self:this).lib=f()}}(function(){return {size:b=>b.length}});\n"
+    "function decodeUplink(i) { return {data: {n: lib.size(i.bytes), p: i.fPort}} }",
+    "a bundle for Decoder": "(function(root, f) {if (typeof module === 'object' && module.exports) module.exports = f();"
+    " else root.Lib = f()}(this, () => ({size: b => b.length})));\n"
+    "function Decoder(b, p) { return {n: Lib.size(b), p: p} }",
+    "a guarded main": "function decodeUplink(i) { return RESULT }\n"
+    "if (typeof require !== 'undefined' && require.main === module) { throw 1 }",
     "byte-order mark": "\ufefffunction Decoder(b, p) { return {n: b.length, p: p} }",
     "shebang": "#!/usr/bin/env node\nfunction Decoder(b, p) { return {n: b.length, p: p} }",
     "windows": "// c\r\nfunction Decoder(b, p)\r\n{\r\n  return {n: b.length, p: p};\r\n}\r\n// end",

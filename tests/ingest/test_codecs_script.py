@@ -35,6 +35,30 @@ LANGUAGE = {
     "base64": ("btoa('abc') + atob('YWJj')", "YWJjabc"),
     "TextDecoder": ("new TextDecoder('utf-8').decode(new Uint8Array([0xc3, 0xbc, 0x41]))", "üA"),
     "Buffer": ("Buffer.from(input.bytes).readUInt16BE(1) + Buffer.from('ü').toString('hex')", "515c3bc"),
+    "TextDecoder of UTF-16": ("new TextDecoder('utf-16le').decode(Uint8Array.of(0x41, 0, 0xe4, 0))", "Aä"),
+    "a strict TextDecoder": (
+        "(() => { try { new TextDecoder('utf-8', {fatal: true}).decode(Uint8Array.of(255)) } catch (e) { return e.name } })()",
+        "TypeError",
+    ),
+    "new Buffer": ("new Buffer('01ff', 'hex').readUInt16BE(0) + new Buffer([1]).length + new Buffer(2).length", 514),
+    "Buffer.write": (
+        "(() => { const b = Buffer.alloc(8); b.writeUIntBE(0x010203, 0, 3); b.writeUIntLE(0x0405, 3, 2);"
+        " b.write('AB', 5); return b.toString('hex') })()",
+        "0102030504414200",
+    ),
+    "Buffer.copy": (
+        "(() => { const b = Buffer.alloc(4), n = Buffer.from([1, 2, 3, 4]).swap16().copy(b, 1);"
+        " return b.toString('hex') + n + Buffer.compare(b, Buffer.from([1])) })()",
+        "000201043-1",
+    ),
+    "require of util": ("new (require('util').TextDecoder)().decode(Uint8Array.of(65))", "A"),
+    "require of buffer": ('require("node:buffer").Buffer.from(input.bytes).readUInt8(2)', 3),
+    "own call": ("(() => { function F() {} F.call = 5; F.bind = 6; return F.call + F.bind })()", 11),
+    "own push": (
+        "(() => { function L() {} L.prototype = []; L.prototype.push = () => 'mine'; return new L().push(1) })()",
+        "mine",
+    ),
+    "own global Date": ("(() => { globalThis.Date = class { static now() { return 7 } }; return Date.now() })()", 7),
     "toFixed": ("(1.005).toFixed(2) + ' ' + parseFloat((21.456).toFixed(1))", "1.00 21.5"),
     "sort": ("[10, 9, 1].sort() + '' + [10, 9, 1].sort((a, b) => a - b)", "1,10,91,9,10"),
     "real array": ("[Array.isArray(input.bytes), input.bytes.constructor === Array] + ''", "true,true"),
@@ -59,6 +83,8 @@ LANGUAGE = {
     "an implicit global": ("(function () { total = 4; return total })()", 4),
     "a global named like a host's": ("(function () { performance = 4; return performance })()", 4),
     "console": ("typeof console.log(1)", "undefined"),
+    "console for trees": ("[console.dir({}), console.table([1]), console.group('a'), console.groupEnd()].length", 4),
+    "console for tests": ("[console.assert(true), console.time('a'), console.timeEnd('a')].length", 3),
 }  # fmt: skip
 
 
@@ -75,6 +101,7 @@ VALUES = {
     "9007199254740993n": "9007199254740993",
     "9007199254740992n": 9007199254740992,
     "-5n": -5,
+    "10n ** 400n": "1" + 400 * "0",
     "9007199254740991": 9007199254740991,
     "0.1 + 0.2": 0.30000000000000004,
     "1e21": 1e21,

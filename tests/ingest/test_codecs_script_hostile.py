@@ -28,9 +28,54 @@ HOSTILE = {
     "not a function": "var decodeUplink = 7",
     "nothing": "function decodeUplink() {}",
     "a number": "function decodeUplink() { return 7 }",
+    "a symbol": "function decodeUplink() { return Symbol('x') }",
+    "a generator": "function* decodeUplink() { yield {data: {a: 1}} }",
+    "throws null": "function decodeUplink() { throw null }",
+    "throws a proxy": "function decodeUplink() { throw new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }}) }",
+    "throws a trap": "function decodeUplink() { throw {get message() { for (;;); }} }",
+    "throws much": "function decodeUplink() { throw new Error('x'.repeat(5e6)) }",
+    "a revoked proxy": "function decodeUplink() { const p = Proxy.revocable({}, {}); p.revoke(); return {data: p.proxy} }",
+    "an endless list": uplink("new Proxy([], {get: (t, k) => k === 'length' ? 1e15 : 1})"),
+    "an endless view": uplink("new (class extends Uint8Array { get length() { return 1e15 } })(3)"),
+    "endless errors": "function decodeUplink() { return {errors: Object.assign([], {length: 4294967295})} }",
+    "endless warnings": "function decodeUplink() { const w = []; w.length = 4294967295; return {data: {}, warnings: w} }",
+    "a trap in warnings": "function decodeUplink() { return {data: {}, get warnings() { throw 1 }} }",
+    "toJSON that grows": "function decodeUplink() { class A { a = {toJSON() { return new A() }} } return {data: new A()} }",
+    "a trap in toJSON of all": "Object.defineProperty(Object.prototype, 'toJSON', {get() { for (;;); }});"
+    + uplink("1"),
+    "a trap in every list": "Object.defineProperty(Array.prototype, '0', {set() { for (;;); }});"
+    + uplink("[1]"),
+    "a trap in console.log": "function decodeUplink() { console.log({toJSON() { for (;;); }}); return {data: {}} }",
+    "endless console.log": "function decodeUplink() { for (;;) console.log('x') }",
+    "NaN without end": uplink("new Array(1e5).fill(NaN)"),
+    "a name of megabytes": uplink("({['k'.repeat(5e6)]: NaN})"),
+    "it never gives up": "function decodeUplink() { for (;;) { try { for (;;); } catch {} finally { continue } } }",
+    "memory, caught": "function decodeUplink() { const a = []; for (;;) try { for (;;) a.push({a}) } catch {} }",
+    "recursion, caught": "function f() { try { f() } catch { f() } } function decodeUplink() { f(); return {data: {}} }",
+    "a shared buffer": uplink("new SharedArrayBuffer(1e9).byteLength"),
+    "waiting": uplink("Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)"),
+    "a map that grows": uplink(
+        "(() => { const m = new Map(); for (let i = 0; ; i++) m.set(i, {}) })()"
+    ),
+    "an iterator without end": uplink(
+        "[...{[Symbol.iterator]: () => ({next: () => ({done: false})})}]"
+    ),
+    "BigInt": uplink("String(2n ** (2n ** 30n)).length"),
+    "nested JSON": uplink("JSON.parse('['.repeat(1e6))"),
+    "nested source": uplink("[" * 100_000 + "]" * 100_000),
+    "nested groups": uplink("/((a{0,1000}){0,1000})*b/.test('a'.repeat(50))"),
+    "a getter as its entry": "Object.defineProperty(globalThis, 'decodeUplink', {get() { for (;;); }})",
+    "a trap in its module": "Object.defineProperty(module, 'exports', {get() { throw 1 }}); exports.a = 1",
+    "what closes the function around it": "function decodeUplink() { return {data: {}} }}; {",
+    "a file": "import * as std from 'std'; export function decodeUplink() { return {data: {x: std.loadFile('/etc/passwd')}} }",
+    "the process": uplink("this.constructor.constructor('return process')().env"),
 }
 NATIVE = {
     "search in a huge array": uplink("Array.prototype.indexOf.call({length: 2 ** 53 - 1}, 1)"),
+    "more than its time in one power": uplink("(3n ** 300000n).toString().length"),
+    "a list of its own keys": "function decodeUplink() { return {data: new Proxy({}, {ownKeys: () =>"
+    " Array.from({length: 1e5}, (_, i) => 'k' + i), getOwnPropertyDescriptor: () =>"
+    " ({enumerable: true, configurable: true, value: 1})})} }",
     "quadratic search": uplink("'a'.repeat(4e6).indexOf('a'.repeat(2e6) + 'b')"),
 }
 
