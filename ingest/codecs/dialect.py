@@ -16,7 +16,8 @@ _REQUIRED = (
 )
 
 # What a shared context would not do as the codec means it: change an intrinsic, evaluate text in
-# the global scope, or look up its own functions there. Such a codec runs in single contexts.
+# the global scope, or look up its own functions there; what a promise leaves to be done later would
+# only pile up. Such a codec runs in single contexts.
 _LANGUAGE = (
     r"Object|Function|Array|String|Number|Boolean|Date|RegExp|Math|JSON|Error|Map|Set|Symbol|BigInt"
     r"|DataView|ArrayBuffer|Uint8Array|Int8Array|Uint16Array|Int16Array|Uint32Array|Int32Array"
@@ -33,7 +34,7 @@ _OWN_WAY = re.compile(
     r"(?:[-+*/%&|^]|\*\*|<<|>>>?|&&|\|\||\?\?)?=(?![=>])"
     rf"|(?<![.\w$])(?:{_LANGUAGE})\s*\.\s*prototype\s*[,)\]]"
     rf"|\.\s*(?:{_HOT})\s*=(?![=>])"
-    r"|__proto__|__define[GS]etter__|setPrototypeOf"
+    r"|__proto__|__define[GS]etter__|setPrototypeOf|\basync\b|\bPromise\b"
     r"|(?<![.\w$])eval\s*\(|(?<![.\w$])Function\s*\("
     r"|\b(?:globalThis|self)\s*(?:\[|[,;)])|\bthis\s*\["
 )

@@ -329,7 +329,7 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     for limit, most in (
         (resource.RLIMIT_AS, PROCESS_BYTES_MAX),
-        (resource.RLIMIT_NOFILE, 16),
+        (resource.RLIMIT_NOFILE, 3),  # the pipes are open; no other file ever is
     ):
         hard = resource.getrlimit(limit)[1]
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)

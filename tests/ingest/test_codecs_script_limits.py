@@ -1,8 +1,13 @@
 """A JavaScript codec that costs too much is paused, and costs no more than a share of the time."""
 
-from script_bench import RECV
+import sys
+from pathlib import Path
 
-from ingest.codecs.sandbox import STOPS_MAX
+import pytest
+from script_bench import RECV, uplink
+
+from ingest.codecs import dialect
+from ingest.codecs.sandbox import STOPS_MAX, Codec
 from ingest.codecs.script import Answer, Job, Script, ScriptHost
 
 # 66: a loop that the engine stops; 67: one that it can't stop; anything else is answered
@@ -69,3 +74,27 @@ def test_a_script_that_is_stopped_often_is_not_run_again_in_the_frame():
     assert sum("not done within" in str(one) for one in told) == STOPS_MAX
     assert WORDS in told[-2]
     assert told[-1] == 2
+
+
+def test_what_promises_leave_to_be_done_does_not_pile_up():
+    """Nothing ever does it; a context that is kept would keep it too."""
+    later = "Promise.resolve(new Array(1000)).then(() => 1);"
+    for source in (
+        f"function Decoder(b) {{ {later} return {{n: 1}} }}",
+        "async () => 1;" + uplink("1"),
+    ):
+        codec = Codec(dialect.told(source))
+        assert codec.run(b"", 1, "", "").startswith('{"data"')
+        assert codec.call is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_process_of_scripts_can_open_no_file():
+    host = _host(Clock())
+    try:
+        assert _told(host, ("good", 2)) == [2]
+        limits = Path(f"/proc/{host._worker._process.pid}/limits").read_text()
+    finally:
+        host.close()
+    row = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+    assert row.split()[3:5] == ["3", "3"]
