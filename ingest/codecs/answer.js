@@ -233,8 +233,9 @@
   function outcome(result) {
     if (result instanceof promise) throw new Refusal("it answers with a promise, not with a value");
     if (typeof result !== "object" || result === null) {
-      throw new Refusal("it returns " + (result === null ? "null" : typeof result)
-        + ", not an object with data");
+      let kind = result === null ? "null" : typeof result;
+      if (kind === "string") kind = "the text " + stringify(apply(slice, result, [0, 100]));
+      throw new Refusal("it returns " + kind + ", not an object with data");
     }
     return result;
   }

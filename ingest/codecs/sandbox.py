@@ -170,7 +170,7 @@ class Codec:
         reason = ""
         for self.source, self._uses_module in ways:  # the way that works is kept
             try:
-                told = self._trial()
+                told, reason = self._trial(), ""
             except Unfit as error:
                 told, reason = "", str(error)
             if told:

@@ -31,7 +31,7 @@ EMPTY = {
     "return {data: null}": "it returns no data",
     "return {data: undefined, errors: []}": "it returns no data",
     "return {data: 5}": "its data is no object but 5",
-    "return 'text'": "it returns string, not an object with data",
+    "return 'Decoder: TypeError'": 'it returns the text "Decoder: TypeError", not an object with data',
     "return {data: NaN}": "it returns no data",
 }
 
@@ -203,6 +203,8 @@ def test_checked_says_what_a_script_offers():
     assert checked("a", both) == "decodeUplink and normalizeUplink"
     for name, source, words in (
         ("a", "function decode(b) {}", "no decodeUplink"),
+        ("a", "module.exports = {codec: {decodeUplink() {}}}", "no decodeUplink"),
+        ("a", "module.exports = nothing", "nothing is not defined"),
         ("a", "\n\nfunction Decoder(b {}", r"SyntaxError.*line 3"),
         ("a", "nothing.here", "ReferenceError"),
         ("a", "for (;;);", "not done within 500 ms"),
