@@ -241,6 +241,7 @@ ROUNDED = {"temperature": 2, "humidity": 2, "battery_voltage": 2}
 
 
 def vicki_report(temperature: str) -> Frame:
+    """Return the keep-alive frame of Vicki, whose temperature stands in one of two ways."""
     return Frame(f"""
         u8 reason
         u8 targetTemperature

@@ -23,6 +23,7 @@ def table(name: str, *tables: str) -> Tlv:
 
 
 def state(key: str, name: str) -> str:
+    """Return the row of a register that holds one bit."""
     return f"{key} u8 _; .0 {name}\n"
 
 
