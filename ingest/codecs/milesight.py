@@ -144,6 +144,8 @@ class Series(NamedTuple):
             if not value.mask:
                 return value.read(payload, start, self.NAME)
             if start + value.at >= len(payload):
+                if not entry[-1].mask:  # the shorter one is left
+                    continue
                 raise cut_short(self.NAME, start, value.at + 1, len(payload) - start)
             if payload[start + value.at] & value.mask == value.value:
                 return value.read(payload, start, self.NAME)

@@ -110,6 +110,7 @@ milesight-am319 < milesight-am300 | am319l?
     u16 tvoc_ug_m3; u16 pressure /10; u16 pm2_5; u16 pm10; u16 hcho /100
 
 milesight-em300-th < milesight | em3[02]0 th
+  20 ce[7=00] @; s16 temperature /10; u8 humidity /2; x1
   20 ce @; s16 temperature /10; u8 humidity /2
 
 milesight-em300-mcs < milesight | em300 mcs

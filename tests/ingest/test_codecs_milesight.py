@@ -211,6 +211,7 @@ def test_each_channel(device, payload, wanted):
         ("em300-di", "20CE9E74466310015D010100000000", {
             ("temperature", ""): 27.2, ("humidity", ""): 46.5, ("digital_input", "1"): 1}),
         ("em300-th", "20CE9E74466310015D", {("temperature", ""): 27.2, ("humidity", ""): 46.5}),
+        ("em300-th", "20CE9E74466310015D00", {("temperature", ""): 27.2, ("humidity", ""): 46.5}),
         ("am307", "20CE9E7446631001 5D00 01 03 F401 6400 5C27".replace(" ", ""), {
             ("temperature", ""): 27.2, ("humidity", ""): 46.5, ("motion", ""): 1,
             ("light_level", ""): 3, ("co2", ""): 500, ("tvoc_level", ""): 1,
