@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from api.client import quarantine_app, query
+from fleet.commands import add_commands
 from gateway.address import Address, broker_address, host_port
 from gateway.errors import GatewayError, SettingsError
 from ingest.codec_commands import codec_app
@@ -284,55 +285,15 @@ def _log_to_terminal() -> None:
     )
 
 
-@app.command()
-def replay(
-    file: Annotated[
-        Path, typer.Argument(help="A recording (JSON Lines) or a table (CSV); .gz too.")
-    ],
-    broker: Annotated[
-        str, typer.Option(metavar="URL", help="The broker to publish to.")
-    ] = "mqtt://127.0.0.1:1883",
-    speed: Annotated[
-        str, typer.Option(help="1 keeps the recorded rhythm, 60 makes an hour a minute; or max.")
-    ] = "max",
-    start: Annotated[str | None, typer.Option(help="Only from this time on (RFC 3339).")] = None,
-    end: Annotated[str | None, typer.Option(help="Only before this time (RFC 3339).")] = None,
-    tz: Annotated[
-        str | None, typer.Option(help="Table: zone of its times, Europe/Berlin or +10:00.")
-    ] = None,
-    unit: Annotated[str, typer.Option(help="Table: Wh, kWh or MWh.")] = "kWh",
-    device: Annotated[str | None, typer.Option(help="Table: name of the meter it becomes.")] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WHAT=NAME",
-            help="Table: which column is time, import, export (amounts), import_register or"
-            " export_register (readings). Guessed and shown if left out.",
-        ),
-    ] = None,
-) -> None:
-    """Publish a recorded file over MQTT, with a progress bar; it ends when all is acknowledged."""
-    from fleet.errors import FleetError
-    from fleet.publisher import Broker
-    from fleet.replay import ReplayOptions
-    from fleet.terminal import replay_to_terminal
-
+def _broker(url: str) -> Address:
+    """Return the address of --broker, or end with what is wrong with it."""
     try:
-        address = broker_address(broker)
-        factor = None if speed == "max" else float(speed)
-        columns = dict(one.split("=", 1) for one in column or []) or None
+        return broker_address(url)
     except GatewayError as error:
         fail(f"--broker: {error}")
-    except ValueError:
-        fail(f'expected --speed NUMBER or max, and --column WHAT=NAME; found "{speed}", {column}')
-    try:
-        to = Broker(address.host, address.port, address.username, address.password)
-        table = ReplayOptions(tz=tz, columns=columns, unit=unit, device=device)
-        replay_to_terminal(out, file, to, table, speed=factor, start=start, end=end)
-    except (FleetError, ValueError, OSError) as error:
-        fail(str(error))
 
 
+add_commands(app, _broker)
 app.command()(query)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")

@@ -1,15 +1,10 @@
-"""A table as text, and which of its columns means what."""
+"""Which of a meter's columns means what."""
 
-import io
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-import polars as pl
 
 from fleet.errors import TableError
-from fleet.recording import opened
+from fleet.sheets import Grid
 
 _TIME = ("time", "start", "dt", "timestamp", "datetime", "date", "zeit", "zeitpunkt", "von", "ts")
 _AMOUNTS = {
@@ -38,23 +33,6 @@ _ROLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """A CSV as texts: every cell stripped, a missing one ""."""
-
-    path: Path
-    frame: pl.DataFrame
-    decimal_comma: bool
-
-    def column(self, name: str) -> list[str]:
-        """Return a column's cells."""
-        return list(self.frame[name])
-
-    def where(self, row: int) -> str:
-        """Return file and line of a row, as an editor counts them."""
-        return f"{self.path}, line {row + 2}"
-
-
-@dataclass(frozen=True, slots=True)
 class Columns:
     """Which column is which: the time, and register key (Total_in, Total_out) -> column."""
 
@@ -71,43 +49,12 @@ class Columns:
         return f"time = {self.time!r} ({zone}); {parts}: {what} there, in {unit}"
 
 
-def read_grid(path: Path) -> Grid:
-    """Return a CSV's cells as text. Errors: TableError where it is none, or has no rows."""
-    try:
-        with opened(path) as file:
-            text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: expected a CSV in UTF-8, found {error}") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(f"{path}: expected a file that can be read, found {error}") from error
-    header = text.partition("\n")[0]
-    separator = max(";\t,", key=header.count)
-    if separator not in header:
-        raise TableError(
-            f"{path}, line 1: expected column names with , or ; or tab between them, "
-            f"found {header[:60]!r}"
-        )
-    try:
-        frame = pl.read_csv(
-            io.BytesIO(text.encode()), separator=separator, infer_schema=False,
-        )  # fmt: skip
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).partition("\n")[0]
-        raise TableError(f"{path}: expected rows as long as the first, found: {reason}") from error
-    if frame.is_empty():
-        raise TableError(f"{path}: expected rows under the column names, found none")
-    frame = frame.select(pl.all().fill_null("").str.strip_chars())
-    return Grid(path, frame, decimal_comma=separator != ",")
-
-
 def guess_columns(grid: Grid, given: Mapping[str, str] | None) -> Columns:
     """Return the columns that are given, or those whose names say what they are."""
     names = grid.frame.columns
     if given is not None:
         return _given(grid, given)
-    time = next((name for name in names if name.strip().lower() in _TIME), None)
-    if time is None and names[0].strip() == "":
-        time = names[0]  # an index that was written without a name
+    time = time_column(grid)
     for table, of_registers in ((_REGISTERS, True), (_AMOUNTS, False)):
         values = {
             key: name
@@ -118,10 +65,19 @@ def guess_columns(grid: Grid, given: Mapping[str, str] | None) -> Columns:
         if time is not None and values:
             return Columns(time, values, of_registers)
     raise TableError(
-        f"{grid.path}, line 1: expected a time column (such as {', '.join(_TIME[:4])}) and a "
+        f"{grid.names}: expected a time column (such as {', '.join(_TIME[:4])}) and a "
         f"value column (such as value, import, GC; export, pv, GG; or total_in), found "
         f"{', '.join(map(repr, names))}; say which is which, such as time=…, import=…"
     )
+
+
+def time_column(grid: Grid) -> str | None:
+    """Return the column whose name says that it is the time, or None."""
+    names: list[str] = grid.frame.columns
+    time = next((name for name in names if name.strip().lower() in _TIME), None)
+    if time is None and names and names[0].strip() == "":
+        return names[0]  # an index that was written without a name
+    return time
 
 
 def _given(grid: Grid, given: Mapping[str, str]) -> Columns:
@@ -137,7 +93,7 @@ def _given(grid: Grid, given: Mapping[str, str]) -> Columns:
     for role, column in given.items():
         if column not in names:
             raise TableError(
-                f"{grid.path}, line 1: expected the column {column!r} for {role}, "
+                f"{grid.names}: expected the column {column!r} for {role}, "
                 f"found {', '.join(map(repr, names))}"
             )
     values = {_ROLES[role][0]: column for role, column in roles.items()}

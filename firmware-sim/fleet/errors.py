@@ -2,8 +2,9 @@
 
 FleetError
 ├── EncodingError      a value doesn't fit the wire format
-├── RecordingError     a recording's line is not what it should be; names file and line
-├── TableError         a table can't be read as a meter; names file and, where known, line
+├── RecordingError     a recording can't be read or written; names file and line, or the byte
+├── TableError         a table can't be read as a meter or sensor; names file and, if known, line
+├── TopicError         a topic filter or a rule for topics that MQTT doesn't allow
 ├── BrokerAbsentError  no connection could be made; names the address and what to do
 └── BrokerLostError    the connection broke; what was acknowledged until then is safe
 """
@@ -18,11 +19,15 @@ class EncodingError(FleetError):
 
 
 class RecordingError(FleetError):
-    """A recording that can't be read."""
+    """A recording that can't be read or written."""
 
 
 class TableError(FleetError):
-    """A table that can't be read as a meter."""
+    """A table that can't be read as a meter or a sensor."""
+
+
+class TopicError(FleetError):
+    """A topic filter, or a rule for topics, that can't be used."""
 
 
 class BrokerAbsentError(FleetError):

@@ -5,6 +5,7 @@ message stream, which ends with the connection, reports the loss at once.
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,12 +23,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where to publish, and as whom."""
+    """Where to publish or to listen, and as whom; tls: how it proves who it is, None: plainly."""
 
     host: str
     port: int
     username: str | None = None
     password: str | None = None
+    tls: ssl.SSLContext | None = None
 
     @property
     def address(self) -> str:
@@ -41,14 +43,30 @@ async def connected(broker: Broker, work: Callable[[aiomqtt.Client], Awaitable[T
     Errors  BrokerAbsentError: no connection; BrokerLostError: it broke while the work was running,
             which is cancelled then.
     """
+    return await watched(broker, client_of(broker), work)
+
+
+def client_of(
+    broker: Broker, queue_type: "type[asyncio.Queue[aiomqtt.Message]] | None" = None
+) -> aiomqtt.Client:
+    """Return a client that isn't connected yet; queue_type: what takes the messages that come."""
     client = aiomqtt.Client(
         broker.host,
         broker.port,
         username=broker.username,
         password=broker.password,
         max_inflight_messages=IN_FLIGHT,
+        tls_context=broker.tls,
+        queue_type=queue_type,
     )
     client.pending_calls_threshold = IN_FLIGHT  # as many as we mean to wait for: no warning
+    return client
+
+
+async def watched(
+    broker: Broker, client: aiomqtt.Client, work: Callable[[aiomqtt.Client], Awaitable[T]]
+) -> T:
+    """Connect this client, run the work, disconnect: `connected` says what it raises."""
     reached = False
     try:
         async with client:

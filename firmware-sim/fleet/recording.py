@@ -1,16 +1,11 @@
-"""Recordings: JSON Lines, optionally gzipped, one MQTT message a line.
+"""Recordings: the messages of a file, in its order. Two formats, known by their content.
 
-    {"time": "2026-03-01T12:00:00Z", "topic": "tele/a/SENSOR", "payload": "{…}", "qos": 1}
+`.emrec`          blocks with checksums, compressed; survives a kill: see fleet.emrec
+`.jsonl[.gz]`     JSON Lines, gzipped or not, one MQTT message a line: see fleet.jsonlines
 
-time     RFC 3339 with an offset, or an integer of UTC ns
-topic    a topic without wildcards
-payload  text (published as UTF-8), or else payload_base64 for any bytes
-qos      0 or 1, 1 where it is missing; retain: true or false, false where it is missing
-Lines are best in the order of time; a message that is older than the one before it is sent at once.
+Messages are best in the order of time; one that is older than the one before it is sent at once.
 """
 
-import base64
-import binascii
 import gzip
 import io
 import zlib
@@ -18,47 +13,81 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-import msgspec
-
+from fleet import emrec, jsonlines
 from fleet.errors import RecordingError
-from fleet.message import Message, rfc3339, time_ns_of
+from fleet.message import Message
 
-_GZIP = b"\x1f\x8b"
-_TOPIC_BYTES_MAX = 65_535  # MQTT 3.1.1, section 1.5.3
-_KEYS = frozenset({"time", "topic", "payload", "payload_base64", "qos", "retain"})
+GZIP = b"\x1f\x8b"
+_BLOCK_MESSAGES = 4096
 
 
 class Recording:
-    """A recording that has been read through once: each line is valid, and they are counted.
+    """A recording that has been read through once: each message is valid, and they are counted.
 
-    Iterating reads the file again, line by line, so a long recording needs no memory.
+    Iterating reads the file again, bit by bit, so a long recording needs no memory.
+    notes  sentences about what could not be read: a torn end, damage that was skipped
     """
 
-    def __init__(self, path: Path) -> None:
-        """Check every line. Errors: RecordingError naming file and line."""
+    def __init__(self, path: Path, *, skip_damaged: bool = False) -> None:
+        """Check every message.
+
+        skip_damaged  .emrec only: go on behind damaged bytes and say so in the notes
+        Errors        RecordingError naming file and line, or file and offset in bytes
+        """
         self.path = path
-        self.start_ns, self.end_ns, self._length = 0, 0, 0
-        for message in self:
+        self.notes: list[str] = []
+        self._skip_damaged = skip_damaged
+        self.start_ns, self.end_ns, self._length, self.retained = 0, 0, 0, 0
+        for message in self._messages(self.notes):
             if self._length == 0:
                 self.start_ns = self.end_ns = message.time_ns
             self.start_ns = min(self.start_ns, message.time_ns)
             self.end_ns = max(self.end_ns, message.time_ns)
             self._length += 1
+            self.retained += message.retain
         if self._length == 0:
-            raise RecordingError(f"{path}: expected at least one message, found none")
+            told = "; ".join(["", *self.notes])
+            raise RecordingError(f"{path}: expected at least one message, found none{told}")
 
     def __len__(self) -> int:
         """Return how many messages it holds."""
         return self._length
 
     def __iter__(self) -> Iterator[Message]:
-        """Yield the messages in the order of the lines."""
+        """Yield the messages in the order of the file."""
+        return self._messages([])
+
+    def _messages(self, notes: list[str]) -> Iterator[Message]:
+        with self.path.open("rb") as file:
+            in_blocks = emrec.is_emrec(file.read(len(emrec.MAGIC)))
+            if in_blocks:
+                yield from self._of_blocks(file, notes)
+        if not in_blocks:
+            yield from self._of_lines()
+
+    def _of_blocks(self, file: IO[bytes], notes: list[str]) -> Iterator[Message]:
+        for found in emrec.scan(file, str(self.path)):
+            if isinstance(found, emrec.Block):
+                yield from emrec.rows(found, str(self.path))
+                continue
+            place = f"{self.path}, {found.size} bytes at byte {found.offset}"
+            if found.torn:
+                notes.append(f"{place}: {found.reason}; this torn end is left out")
+            elif self._skip_damaged:
+                notes.append(f"{place}: {found.reason}; what they held is lost and left out")
+            else:
+                raise RecordingError(
+                    f"{place}: expected a block as it was written, found damage: {found.reason}; "
+                    "--skip-damaged reads all the others"
+                )
+
+    def _of_lines(self) -> Iterator[Message]:
         with opened(self.path) as file:
             number = 0
             try:
                 for number, line in enumerate(file, 1):  # noqa: B007  # used in the error below
                     if line.strip():
-                        yield _message(line)
+                        yield jsonlines.message(line)
             except ValueError as error:
                 raise RecordingError(f"{self.path}, line {number}: {error}") from error
             except (OSError, EOFError, zlib.error) as error:
@@ -68,16 +97,23 @@ class Recording:
 
 
 def write_recording(path: Path, messages: Iterable[Message]) -> int:
-    """Write messages, gzipped where the name ends in .gz, and return how many they were.
+    """Write messages in the format of the name's end, and return how many they were.
 
-    The same messages make the same bytes: the gzip header carries no time and no name.
+    .emrec, else JSON Lines; gzipped where the name ends in .gz. The same messages make the same
+    bytes: the gzip header carries no time and no name.
     """
     count = 0
     with path.open("wb") as raw:
+        if path.suffix == emrec.SUFFIX:
+            raw.write(emrec.head())
+            for some in _batched(messages):
+                raw.write(emrec.block(some))
+                count += len(some)
+            return count
         packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else None
         file: IO[bytes] = packed or raw  # type: ignore[assignment]  # both take bytes
         for message in messages:
-            file.write(_line(message))
+            file.write(jsonlines.line(message))
             count += 1
         if packed is not None:
             packed.close()
@@ -89,78 +125,18 @@ def opened(path: Path) -> IO[bytes]:
     raw = path.open("rb")
     head = raw.read(2)
     raw.seek(0)
-    if head != _GZIP:
+    if head != GZIP:
         return raw
     raw.close()
     return io.BufferedReader(gzip.open(path, "rb"))
 
 
-def _line(message: Message) -> bytes:
-    fields: dict[str, object] = {"time": rfc3339(message.time_ns), "topic": message.topic}
-    try:
-        fields["payload"] = message.payload.decode()
-    except UnicodeDecodeError:
-        fields["payload_base64"] = base64.b64encode(message.payload).decode("ascii")
-    fields["qos"] = message.qos
-    if message.retain:
-        fields["retain"] = True
-    return msgspec.json.encode(fields) + b"\n"
-
-
-def _message(line: bytes) -> Message:
-    """Return the message of a line, or raise ValueError with what was expected and found."""
-    try:
-        fields = msgspec.json.decode(line)
-    except msgspec.DecodeError as error:
-        raise ValueError(f"expected a JSON object, found {_short(line)} ({error})") from error
-    if not isinstance(fields, dict):
-        raise ValueError(f"expected a JSON object, found {_short(line)}")
-    unknown = fields.keys() - _KEYS
-    if unknown:
-        raise ValueError(f"expected keys of {sorted(_KEYS)}, found {sorted(unknown)}")
-    qos, retain = fields.get("qos", 1), fields.get("retain", False)
-    if isinstance(qos, bool) or qos not in (0, 1):
-        raise ValueError(f'expected "qos" to be 0 or 1, found {qos!r}')
-    if not isinstance(retain, bool):
-        raise ValueError(f'expected "retain" to be true or false, found {retain!r}')
-    topic = _topic(fields.get("topic"))
-    return Message(_time_ns(fields.get("time")), topic, _payload(fields), qos, retain)
-
-
-def _time_ns(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str):
-        return time_ns_of(value)
-    raise ValueError(f'expected "time" to be RFC 3339 or an integer of ns, found {value!r}')
-
-
-def _topic(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f'expected "topic" to be a text that isn\'t empty, found {value!r}')
-    if any(mark in value for mark in "+#\0") or len(value.encode()) > _TOPIC_BYTES_MAX:
-        raise ValueError(
-            f'expected "topic" without + and # and NUL, of {_TOPIC_BYTES_MAX} bytes at most, '
-            f"found {_short(value.encode())}"
-        )
-    return value
-
-
-def _payload(fields: dict[str, object]) -> bytes:
-    text, encoded = fields.get("payload"), fields.get("payload_base64")
-    if isinstance(text, str) and encoded is None:
-        return text.encode()
-    if isinstance(encoded, str) and text is None:
-        try:
-            return base64.b64decode(encoded, validate=True)
-        except binascii.Error as error:
-            raise ValueError(f'expected "payload_base64" to be base64, found {error}') from error
-    raise ValueError(
-        'expected either "payload" (a text; JSON goes in as a quoted text) or "payload_base64", '
-        f"found payload {text!r:.60}, payload_base64 {encoded!r:.60}"
-    )
-
-
-def _short(line: bytes) -> str:
-    text = line.decode("utf-8", "replace").strip()
-    return repr(text if len(text) <= 60 else text[:59] + "…")
+def _batched(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    some: list[Message] = []
+    for message in messages:
+        some.append(message)
+        if len(some) == _BLOCK_MESSAGES:
+            yield some
+            some = []
+    if some:
+        yield some

@@ -4,12 +4,13 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from fleet.columns import Grid
 from fleet.errors import TableError
 from fleet.message import SECOND_NS
+from fleet.sheets import Grid
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?(\d\d))?", re.ASCII)
+_UNIX_TIME = re.compile(r"(\d{10}|\d{13}|\d{16}|\d{19})(?:\.(\d*))?", re.ASCII)
 _GERMAN = re.compile(r"(\d\d)\.(\d\d)\.(\d{4})(.*)", re.ASCII | re.DOTALL)
 
 
@@ -69,12 +70,16 @@ def _moment(grid: Grid, row: int, text: str) -> datetime:
     if german is not None:
         day, month, year, rest = german.groups()
         text = f"{year}-{month}-{day}{rest}"
+    unix = _UNIX_TIME.fullmatch(text)
+    if unix is not None:  # s, ms, us or ns, as the number of digits says
+        microseconds = int((unix[1] + (unix[2] or "")).ljust(19, "0")[:19]) // 1000
+        return _UNIX + timedelta(microseconds=microseconds)
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise TableError(
             f"{grid.where(row)}: expected a time such as 2026-03-01 12:00 or "
-            f"2026-03-01T12:00:00+01:00, found {text!r}"
+            f"2026-03-01T12:00:00+01:00, or Unix time, found {text!r}"
         ) from error
 
 

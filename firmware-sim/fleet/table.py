@@ -1,4 +1,4 @@
-"""Tables of a meter: CSV rows become the register readings that the meter would have sent.
+"""Tables of a meter: their rows become the register readings that the meter would have sent.
 
 A row's amount belongs to the interval that starts at the row's time, as load profiles are usually
 kept; the register with the sum so far is sent for the interval's end, after a first reading at the
@@ -14,14 +14,15 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation, localco
 from itertools import pairwise
 from pathlib import Path
 
-from fleet.columns import Columns, Grid, guess_columns, read_grid
+from fleet.columns import Columns, guess_columns
 from fleet.errors import TableError
 from fleet.message import SECOND_NS, Message, rfc3339
 from fleet.rows import times_ns
+from fleet.sheets import Grid, read_grid
 
 _KWH_PER = {"Wh": Decimal("0.001"), "kWh": Decimal(1), "MWh": Decimal(1000)}
 _MILLIWATT_HOUR = Decimal("0.000001")  # kWh
-_MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
+MISSING = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _HOLE = 1.5  # rows further apart than this many usual steps leave time between them unknown
 _TOPIC_MARKS = re.compile(r"[\s/+#\0]+")
@@ -52,7 +53,7 @@ def load_meter(
     unit: str = "kWh",
     device: str | None = None,
 ) -> Meter:
-    """Read a CSV (gzipped or not) as a meter.
+    """Read a CSV, Parquet or JSON Lines file (gzipped or not) as a meter.
 
     tz       zone of times without an offset: an IANA name or a fixed offset such as +10:00
     columns  "time", and "import", "export" (amounts) or "import_register", "export_register"
@@ -66,9 +67,7 @@ def load_meter(
     grid = read_grid(path)
     chosen = guess_columns(grid, columns)
     starts_ns = times_ns(grid, chosen.time, tz)
-    name = _TOPIC_MARKS.sub("_", device or path.name.split(".")[0]).strip("_")
-    if not name:
-        raise TableError(f"device: expected a name, found {device!r}")
+    name = device_name(path, device)
     kept = _Readings(grid, chosen, starts_ns, _KWH_PER[unit])
     with localcontext(_EXACT):
         readings = kept.registers() if chosen.of_registers else kept.sums()
@@ -78,6 +77,14 @@ def load_meter(
     notes = [chosen.sentence(tz, unit), *kept.notes]
     messages = [_message(name, at_ns, values) for at_ns, values in readings]
     return Meter(name, messages, notes, totals, kept.skipped)
+
+
+def device_name(path: Path, device: str | None) -> str:
+    """Return the name that is given, else the file's, as one level of a topic can hold it."""
+    name = _TOPIC_MARKS.sub("_", device or path.name.split(".")[0]).strip("_")
+    if not name:
+        raise TableError(f"device: expected a name, found {device!r}")
+    return name
 
 
 class _Readings:
@@ -156,7 +163,7 @@ class _Readings:
         ]
 
     def _value(self, column: str, row: int, text: str) -> Decimal | None:
-        if text.lower() in _MISSING:
+        if text.lower() in MISSING:
             return None
         try:
             value = Decimal(text.replace(",", ".") if self._grid.decimal_comma else text)
