@@ -26,6 +26,7 @@ class Tape:
     """A recording that is being written.
 
     size   bytes of the file
+    kept   bytes of an earlier recording that it goes on behind; 0 for a new one
     notes  sentences about what was found when it was opened to be appended to
     """
 
@@ -96,6 +97,7 @@ class Tape:
             )
             os.ftruncate(self._fd, keep)
             self.size = keep
+        self.kept = self.size
         if encode is emrec.block and self.size == 0:
             self._put(emrec.head())
         self._sync_folder()
@@ -161,7 +163,7 @@ class Tape:
                 ) from error
         if end == 0:
             raise RecordingError(
-                f"{self.path}: expected a whole gzip file to append to, found none"
+                f"{self.path}: expected whole gzip data to append to, found none"
             )
         self._check_first(text)
         return end

@@ -110,7 +110,6 @@ def record_to_terminal(
     """
     filters = [checked_filter(topic) for topic in topics]
     tape = Tape(path, append=append)
-    began = tape.size
     for note in tape.notes:
         _say(console, f"  {note}")
     bar = Progress(
@@ -127,7 +126,7 @@ def record_to_terminal(
             state="recording" if heard.connected else "no connection",
             told=f"{heard.messages} messages  {rate.of(heard.messages):.0f}/s  "
             f"{heard.topics} topics  {_bytes(heard.payload_bytes)} received, "
-            f"{_bytes(tape.size - began)} written",
+            f"{_bytes(tape.size - tape.kept)} written",
         )
 
     async def run() -> Heard:
@@ -144,13 +143,13 @@ def record_to_terminal(
         tape.close()
     for gap in heard.gaps:
         _say(console, f"  {gap}")
-    _say(console, _held(path, tape.size, began, heard))
+    _say(console, _held(path, tape.size, tape.kept, heard))
     return heard
 
 
-def _held(path: Path, size: int, began: int, heard: Heard) -> str:
+def _held(path: Path, size: int, kept: int, heard: Heard) -> str:
     """Return what a recording holds."""
-    added = " more" if began else ""
+    added = " more" if kept else ""
     if heard.messages == 0:
         return f"{path}: no{added} messages came; it holds {_bytes(size)}."
     retained = (
@@ -159,7 +158,7 @@ def _held(path: Path, size: int, began: int, heard: Heard) -> str:
     return (
         f"{path}: {heard.messages}{added} messages on {heard.topics} topics{retained}, "
         f"{rfc3339(heard.first_ns)} to {rfc3339(heard.last_ns)}; {_bytes(heard.payload_bytes)} of "
-        f"payloads in {_bytes(size - began)}."
+        f"payloads in {_bytes(size - kept)}."
     )
 
 

@@ -11,6 +11,8 @@ from fleet.errors import BrokerAbsentError, BrokerLostError, RecordingError, Tab
 from fleet.message import Message
 from fleet.recording import Recording, write_recording
 from fleet.replay import ReplayOptions, open_replay, replay
+from fleet.rounds import Moved
+from fleet.topics import TopicMap
 
 HOUSE = Path(__file__).parents[1] / "vectors" / "household_pv_30min.csv.gz"
 SECOND_NS = 1_000_000_000
@@ -199,3 +201,71 @@ def test_a_missing_file_and_a_missing_zone_say_so(tmp_path):
         open_replay(tmp_path / "absent.csv")
     with pytest.raises(TableError, match="say the zone"):
         open_replay(HOUSE)
+
+
+async def test_other_topics_a_shift_and_no_retain(nats, listening, until):
+    payload = b'{"Time":"1970-01-01T00:00:05"}'
+    messages = [
+        Message(5 * SECOND_NS, "old/a", payload, 0, True),
+        Message(6 * SECOND_NS, "b", b"", 1, True),
+    ]
+    moved = Moved()
+    async with listening(nats) as heard:
+        await replay(
+            messages,
+            host=nats.host,
+            port=nats.port,
+            qos=None,
+            topics=TopicMap(["old/# = new/#"]),
+            shift=moved,
+            keep_retain=False,
+            now_ns=lambda: 1_000_000 * SECOND_NS,
+        )
+        await until(lambda: len(heard) == 2)
+    assert sorted(heard) == [("b", b""), ("new/a", b'{"Time":"1970-01-12T13:46:39"}')]
+    assert (moved.times, moved.untouched) == (1, 1)
+    async with listening(nats) as heard:
+        await replay(_stream(1), host=nats.host, port=nats.port)
+        await until(lambda: len(heard) == 1)
+    assert heard[0][1] == b"0", "nothing was retained"
+
+
+async def test_a_loop_goes_on_in_the_rhythm_until_it_is_stopped(nats, listening, until):
+    clock, stop = Clock(), asyncio.Event()
+    totals = []
+
+    def told(sent, total, time_ns):
+        totals.append(total)
+        if sent >= 10:
+            stop.set()
+
+    messages = [Message(t * SECOND_NS, "tele/a/SENSOR", b"%d" % t) for t in (0, 10, 20)]
+    async with listening(nats) as heard:
+        sent = await replay(
+            messages, host=nats.host, port=nats.port, speed=1.0, clock=clock, sleep=clock.sleep,
+            loop=True, stop=stop, progress=told,
+        )  # fmt: skip
+        await until(lambda: len(heard) == sent)
+    assert sent >= 10
+    assert [payload for _, payload in heard[:7]] == [b"0", b"10", b"20", b"0", b"10", b"20", b"0"]
+    assert clock.sleeps_s[:9] == pytest.approx([10.0] * 9)
+    assert set(totals) == {None}
+
+
+async def test_a_loop_needs_messages_that_can_be_read_again():
+    with pytest.raises(ValueError, match="found an iterator"):
+        await replay(iter(_stream(2)), host="127.0.0.1", port=1, loop=True)
+
+
+def test_an_emrec_is_told_with_its_span_its_retained_and_its_torn_end(tmp_path):
+    path = tmp_path / "a.emrec"
+    write_recording(path, [*_stream(3), Message(5 * SECOND_NS, "a", b"", 1, True)])
+    path.write_bytes(path.read_bytes() + b"torn")
+    opened = open_replay(path)
+    assert (opened.kind, len(opened)) == ("recording", 4)
+    assert opened.notes[0] == (
+        "a recording of 4 messages, 1970-01-01T00:00:00+00:00 to 1970-01-01T00:00:05+00:00"
+    )
+    assert opened.notes[1].startswith("1 of them were retained")
+    assert "4 bytes at byte" in opened.notes[2]
+    assert "torn" in opened.notes[2]
