@@ -20,7 +20,10 @@ _HERE = "mqtt://127.0.0.1:1883"
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?", re.ASCII)
 _FILES = "The recording: .emrec, .jsonl or .jsonl.gz. It must not exist, unless --append."
 _UrlOption = Annotated[
-    str, typer.Option("--broker", metavar="URL", help="mqtt://host, or mqtts://user:password@host:8883 for TLS.")
+    str,
+    typer.Option(
+        "--broker", metavar="URL", help="mqtt://host, or mqtts://user:password@host:8883 for TLS."
+    ),
 ]
 _Ca = Annotated[
     Path | None,

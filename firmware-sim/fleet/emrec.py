@@ -139,7 +139,9 @@ def rows(found: Block, name: str) -> Iterator[Message]:
             raise _false(found, name, f"QoS 0 or 1 and retain as marks, found {marks:#04x}")
         yield Message(time_ns, topic, data[middle:at], marks & 3, bool(marks & _RETAIN_BIT))
     if at != len(data):
-        raise _false(found, name, f"{found.messages} rows and no more, found {len(data) - at} bytes")
+        raise _false(
+            found, name, f"{found.messages} rows and no more, found {len(data) - at} bytes"
+        )
 
 
 def _row(message: Message) -> bytes:

@@ -15,13 +15,13 @@ from datetime import UTC, datetime, timedelta
 
 from fleet.message import SECOND_NS
 
+# Both begin with a quote as it is, which is what makes the search fast.
 _TEXT = re.compile(
-    rb'(?<=")(\d{4}-\d\d-\d\d)([Tt ])(\d\d:\d\d:\d\d)(?=(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)?")'
+    rb'"(\d{4}-\d\d-\d\d)([Tt ])(\d\d:\d\d:\d\d)(?=(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)?")'
 )
 _NUMBER = re.compile(
-    rb'("(?:ts|tst|time|timestamp|epoch|unixtime|utc|measured_at|received_at|sent_at)"\s*:\s*)'
-    rb"(\d{10,19})(?=(?:\.\d+)?\s*[,}\]])",
-    re.IGNORECASE,
+    rb'("(?i:ts|tst|time|timestamp|epoch|unixtime|utc|measured_at|received_at|sent_at)"\s*:\s*)'
+    rb"(\d{10,19})(?=(?:\.\d+)?\s*[,}\]])"
 )
 _PER_SECOND = {10: 1, 13: 1000, 16: 1_000_000, 19: 1_000_000_000}  # by the number of digits
 _NEAR_S = 366 * 86_400
@@ -47,7 +47,7 @@ def moved(payload: bytes, by_s: int, recorded_ns: int) -> tuple[bytes, int]:
             return match[0]
         count += 1
         day, hour = later.strftime("%Y-%m-%d"), later.strftime("%H:%M:%S")
-        return day.encode() + separator + hour.encode()
+        return b'"' + day.encode() + separator + hour.encode()
 
     def number(match: re.Match[bytes]) -> bytes:
         nonlocal count

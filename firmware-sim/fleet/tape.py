@@ -162,9 +162,7 @@ class Tape:
                     f"found {error}"
                 ) from error
         if end == 0:
-            raise RecordingError(
-                f"{self.path}: expected whole gzip data to append to, found none"
-            )
+            raise RecordingError(f"{self.path}: expected whole gzip data to append to, found none")
         self._check_first(text)
         return end
 
