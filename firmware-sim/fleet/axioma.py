@@ -1,8 +1,8 @@
 """Payloads of the ultrasonic water meters QALCOSONIC W1 of Axioma Metering.
 
 Source: Axioma Metering, "Ultrasonic water meter QALCOSONIC W1: LoRa payload (long) 'Extended'"
-(V01.8, 2020-04-06), "Decoding the payload" and "Device alarms"; its sibling "Enhanced" as the
-decoder of the LoRaWAN device repository (vendor/axioma/qalcosonic-w1-codec.js) has it.
+(V01.8, 2020-04-06), and its sibling "Enhanced", by way of decoders of running meters: those of
+diwise/iot-agent, tago-io/decoders, and the LoRaWAN device repository (vendor/axioma).
 
 Little-endian; volumes are litres, times UTC seconds since 1970.
 FPort 100: `extended` and `enhanced`; FPort 103: `alarm`.

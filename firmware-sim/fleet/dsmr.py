@@ -7,20 +7,22 @@ winter time). Gas is M-Bus channel 1, a meter of device type 3 with the time of 
 Registers are whole Wh and litres, which is exactly what the wire has: kWh and m3 with three places.
 """
 
-import struct
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from fleet.errors import EncodingError
 from fleet.message import SECOND_NS
 
 _UNIX = datetime(1970, 1, 1, tzinfo=UTC)
-_QUARTER_S = 900  # clocks are put forward and back at whole quarters of an hour
+_MINUTE_S = 60
 _WH_MAX, _LITRES_MAX, _WATTS_MAX = 999_999_999, 99_999_999, 99_999
 _VOLT_TENTHS_MAX, _AMPERES_MAX = 9_999, 999
 _POLYNOMIAL = 0xA001  # CRC-16/ARC, mirrored
+_SUMMER, _WINTER = "S", "W"
+_SLOT = re.compile(r"%(?:0?([123])d|(c))|%%")
 _CODES = ((32, 31, 21, 22), (52, 51, 41, 42), (72, 71, 61, 62))  # V, A, import, export of a phase
 
 
@@ -86,42 +88,120 @@ def encode(
         _within("register in Wh", register, _WH_MAX)
     total_w = sum(phase.power_w for phase in phases)
     _within("power in W", abs(total_w), _WATTS_MAX)
-    values: list[object] = [_stamp(time_ns, zone)]
+    shape = _shape(meter)
+    values = [*_stamp(time_ns, zone)]
     for register in (*import_wh, *export_wh):
-        values += divmod(register, 1000)
-    values += (tariff, *divmod(max(total_w, 0), 1000), *divmod(max(-total_w, 0), 1000))
+        thousands, rest = divmod(register, 1000)
+        values += (thousands // 1000, thousands % 1000, rest)
+    values.append(tariff)
+    values += divmod(total_w, 1000) if total_w > 0 else (0, 0)
+    values += divmod(-total_w, 1000) if total_w < 0 else (0, 0)
     for phase in phases:
         _within("V/10", phase.volt_tenths, _VOLT_TENTHS_MAX)
         values += divmod(phase.volt_tenths, 10)
     for phase in phases:
         _within("A", phase.amperes, _AMPERES_MAX)
         values.append(phase.amperes)
-    for sign in (1, -1):
-        for phase in phases:
-            _within("power in W", abs(phase.power_w), _WATTS_MAX)
-            values += divmod(max(sign * phase.power_w, 0), 1000)
+    watts = [phase.power_w for phase in phases]
+    _within("power in W", max(map(abs, watts)), _WATTS_MAX)
+    for one in watts:
+        values += divmod(one, 1000) if one > 0 else (0, 0)
+    for one in watts:
+        values += divmod(-one, 1000) if one < 0 else (0, 0)
     if gas is not None:
         _within("gas in litres", gas.litres, _LITRES_MAX)
-        values += (_stamp(gas.time_ns, zone), *divmod(gas.litres, 1000))
-    body = (_template(meter) % tuple(values)).encode("ascii")
-    return b"%b%04X\r\n" % (body, _crc(body))
+        thousands, rest = divmod(gas.litres, 1000)
+        values += (*_stamp(gas.time_ns, zone), thousands // 1000, thousands % 1000, rest)
+    crc = shape.crc
+    for table, value in zip(shape.tables, values, strict=True):
+        crc ^= table[value]
+    return (shape.template % (*values, crc)).encode("ascii")
+
+
+class _Shape:
+    """A meter's telegram with a slot for every value, and what each value does to the CRC.
+
+    A CRC that begins with 0 is linear: the CRC of the telegram is that of the telegram with zeros
+    in all slots, XORed with what each slot's value adds at its distance from the end.
+    """
+
+    __slots__ = ("crc", "tables", "template")
+
+    def __init__(self, meter: Meter) -> None:
+        body = _template(meter)
+        self.template = body + "%04X\r\n"
+        zeros = _SLOT.sub(_at_rest, body).encode("ascii")
+        self.crc = _crc(zeros)
+        impulses, tables = _impulses(len(zeros)), []
+        shift = 0  # how much longer the template is than zeros, up to here
+        for slot in _SLOT.finditer(body):
+            text = _at_rest(slot)
+            if text != "%":
+                start = slot.start() - shift
+                tables.append(_effects(text, tuple(impulses[start : start + len(text)])))
+            shift += len(slot[0]) - len(text)
+        self.tables = tuple(tables)
 
 
 @lru_cache(maxsize=65_536)
+def _shape(meter: Meter) -> _Shape:
+    return _Shape(meter)
+
+
+def _at_rest(slot: re.Match[str]) -> str:
+    """Return what a slot holds at rest: zeros, or the mark of summer; "%" for no slot at all."""
+    return "0" * int(slot[1]) if slot[1] else _SUMMER if slot[2] else "%"
+
+
+@lru_cache(maxsize=4096)
+def _effects(
+    at_rest: str, impulses: tuple[tuple[int, ...], ...]
+) -> dict[int, int] | tuple[int, ...]:
+    """Return what each value of a slot adds to the CRC: by number, or by the ordinal of a mark."""
+    if at_rest == _SUMMER:
+        flip = ord(_SUMMER) ^ ord(_WINTER)
+        return {ord(_SUMMER): 0, ord(_WINTER): _added(flip, impulses[0])}
+    effects: tuple[int, ...] = (0,)
+    for impulse in impulses:
+        effects = tuple(
+            higher ^ _added(digit, impulse) for higher in effects for digit in range(10)
+        )
+    return effects
+
+
+def _added(flips: int, impulse: tuple[int, ...]) -> int:
+    """Return what flipped bits of a byte add to the CRC."""
+    crc = 0
+    for bit, effect in enumerate(impulse):
+        if flips >> bit & 1:
+            crc ^= effect
+    return crc
+
+
+@lru_cache(maxsize=64)
+def _impulses(size: int) -> list[tuple[int, ...]]:
+    """Return, for every byte of a telegram of that size, what each of its bits adds to the CRC."""
+    found, now = [], [_crc(bytes((1 << bit,))) for bit in range(8)]
+    for _ in range(size):
+        found.append(tuple(now))
+        now = [_fed(crc, 0) for crc in now]
+    return found[::-1]
+
+
 def _template(meter: Meter) -> str:
-    """Return the telegram from "/" to "!" with a place for every value that changes."""
+    """Return the telegram from "/" to "!" with slots of one to three digits, or a letter."""
     if meter.phases not in {1, 3}:
         raise EncodingError(f"DSMR {meter.number}: expected 1 or 3 phases, found {meter.phases}")
     codes = _CODES[: meter.phases]
-    kilo = "%02d.%03d*kW"
+    kilo, stamp = "%02d.%03d*kW", "%03d%03d%03d%03d%c"
     lines = [
         f"/{_plain(meter.identification).replace('%', '%%')}",
         "",
         "1-3:0.2.8(50)",
-        "0-0:1.0.0(%s)",
+        f"0-0:1.0.0({stamp})",
         f"0-0:96.1.1({_hex(meter.number)})",
-        *(f"1-0:{code}(%06d.%03d*kWh)" for code in ("1.8.1", "1.8.2", "2.8.1", "2.8.2")),
-        "0-0:96.14.0(%04d)",
+        *(f"1-0:{code}(%03d%03d.%03d*kWh)" for code in ("1.8.1", "1.8.2", "2.8.1", "2.8.2")),
+        "0-0:96.14.0(000%1d)",
         f"1-0:1.7.0({kilo})",
         f"1-0:2.7.0({kilo})",
         "0-0:96.7.21(00000)",  # power failures, long ones, and their log: none since it was set up
@@ -130,7 +210,7 @@ def _template(meter: Meter) -> str:
         *(f"1-0:{volt}.32.0(00000)" for volt, *_ in codes),  # sags and swells
         *(f"1-0:{volt}.36.0(00000)" for volt, *_ in codes),
         "0-0:96.13.0()",
-        *(f"1-0:{volt}.7.0(%03d.%01d*V)" for volt, *_ in codes),
+        *(f"1-0:{volt}.7.0(%03d.%1d*V)" for volt, *_ in codes),
         *(f"1-0:{ampere}.7.0(%03d*A)" for _, ampere, *_ in codes),
         *(f"1-0:{imported}.7.0({kilo})" for *_, imported, _ in codes),
         *(f"1-0:{exported}.7.0({kilo})" for *_, exported in codes),
@@ -139,7 +219,7 @@ def _template(meter: Meter) -> str:
         lines += [
             "0-1:24.1.0(003)",
             f"0-1:96.1.0({_hex(meter.gas_number)})",
-            "0-1:24.2.1(%s)(%05d.%03d*m3)",
+            f"0-1:24.2.1({stamp})(%02d%03d.%03d*m3)",
         ]
     return "\r\n".join((*lines, "!"))
 
@@ -160,47 +240,33 @@ def _within(what: str, value: int, most: int) -> None:
         raise EncodingError(f"DSMR {what}: expected 0 to {most}, found {value}")
 
 
-def _stamp(time_ns: int, zone: tzinfo) -> str:
-    """Return a moment as the meter's clock shows it: "230701120000S"."""
-    second = time_ns // SECOND_NS
-    offset, mark = _clock(second // _QUARTER_S, zone)
-    local = _UNIX + timedelta(seconds=second + offset)
-    return (
-        f"{local.year % 100:02d}{local.month:02d}{local.day:02d}"
-        f"{local.hour:02d}{local.minute:02d}{local.second:02d}{mark}"
-    )
+def _stamp(time_ns: int, zone: tzinfo) -> tuple[int, int, int, int, int]:
+    """Return a moment as the meter's clock shows it: 260701122030 in threes, and ord of S or W."""
+    minute, second = divmod(time_ns // SECOND_NS, _MINUTE_S)
+    first, middle, last, mark = _clock(minute, zone)
+    return first, middle, last // 1000, last % 1000 + second, mark
 
 
 @lru_cache(maxsize=4096)
-def _clock(quarter: int, zone: tzinfo) -> tuple[int, str]:
-    """Return what the clock is ahead of UTC in a quarter of an hour, in s, and S or W."""
-    local = (_UNIX + timedelta(seconds=quarter * _QUARTER_S)).astimezone(zone)
-    ahead = local.utcoffset() or timedelta()
-    return ahead // timedelta(seconds=1), "S" if local.dst() else "W"
-
-
-@cache
-def _pairs() -> tuple[int, ...]:
-    """Return the CRC of every two bytes, lower byte first, so that two take one look."""
-    rows = []
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = crc >> 1 ^ _POLYNOMIAL if crc & 1 else crc >> 1
-        rows.append(crc)
-    firsts = [rows[low] for low in range(256)]
-    return tuple(
-        firsts_crc >> 8 ^ rows[(firsts_crc ^ high) & 0xFF]
-        for high in range(256)
-        for firsts_crc in firsts
-    )
+def _clock(minute: int, zone: tzinfo) -> tuple[int, int, int, int]:
+    """Return year, month and half a day in threes, the rest with 00 s, and ord of S or W."""
+    local = (_UNIX + timedelta(minutes=minute)).astimezone(zone)
+    day = local.year % 100 * 10_000 + local.month * 100 + local.day
+    clock = local.hour * 10_000 + local.minute * 100
+    return day // 1000, day % 1000, clock, ord(_SUMMER if local.dst() else _WINTER)
 
 
 def _crc(data: bytes) -> int:
-    """Return CRC-16/ARC; a leading zero byte, which does not change it, makes the number even."""
-    table, crc = _pairs(), 0
-    if len(data) % 2:
-        data = b"\0" + data
-    for pair in struct.unpack(f"<{len(data) // 2}H", data):
-        crc = table[crc ^ pair]
+    """Return CRC-16/ARC, bit by bit: only what stays the same in a meter's telegrams needs it."""
+    crc = 0
+    for byte in data:
+        crc = _fed(crc, byte)
+    return crc
+
+
+def _fed(crc: int, byte: int) -> int:
+    """Return the CRC after one more byte."""
+    crc ^= byte
+    for _ in range(8):
+        crc = crc >> 1 ^ _POLYNOMIAL if crc & 1 else crc >> 1
     return crc

@@ -21,6 +21,18 @@ _CENTISECOND_NS = 10_000_000
 _PHASES = ("a", "b", "c")
 _UNITY = 100  # power factor 1.00
 
+_EM = (
+    '{"id":%d,'
+    + "".join(
+        f'"{phase}_current":%.3f,"{phase}_voltage":%.1f,"{phase}_act_power":%.1f,'
+        f'"{phase}_aprt_power":%.1f,"{phase}_pf":%.2f,"{phase}_freq":%.1f,'
+        for phase in _PHASES
+    )
+    + '"n_current":%s,"total_current":%.3f,"total_act_power":%.3f,"total_aprt_power":%.3f,'
+    '"user_calibrated_phase":[]}'
+)
+"""All of it is far below 2**50 steps, where printing the nearest float gives back every digit."""
+
 
 class Load(NamedTuple):
     """One phase, or the load behind a switch, at a moment.
@@ -86,25 +98,16 @@ def em(loads: Sequence[Load], *, number: int = 0, neutral_ma: int | None = None)
     Errors  EncodingError for other than three phases
     """
     _three(f"em:{number}", loads)
-    parts = [f'{{"id":{number}']
-    for phase, load in zip(_PHASES, loads, strict=True):
-        parts.append(
-            f'"{phase}_current":{decimal(load.current, 3)},'
-            f'"{phase}_voltage":{decimal(load.voltage, 1)},'
-            f'"{phase}_act_power":{decimal(load.power, 1)},'
-            f'"{phase}_aprt_power":{decimal(load.apparent, 1)},'
-            f'"{phase}_pf":{decimal(load.factor, 2)},'
-            f'"{phase}_freq":{decimal(load.frequency, 1)}'
-        )
+    values: list[float] = []
+    current = power = apparent = 0
+    for load in loads:
+        values += (load.current / 1000, load.voltage / 10, load.power / 10)
+        values += (load.apparent / 10, load.factor / 100, load.frequency / 10)
+        current, power, apparent = (
+            current + load.current, power + load.power, apparent + load.apparent
+        )  # fmt: skip
     neutral = "null" if neutral_ma is None else decimal(neutral_ma, 3)
-    current = sum(load.current for load in loads)
-    power, apparent = sum(load.power for load in loads), sum(load.apparent for load in loads)
-    parts.append(
-        f'"n_current":{neutral},"total_current":{decimal(current, 3)},'
-        f'"total_act_power":{decimal(100 * power, 3)},'
-        f'"total_aprt_power":{decimal(100 * apparent, 3)},"user_calibrated_phase":[]}}'
-    )
-    return ",".join(parts)
+    return _EM % (number, *values, neutral, current / 1000, power / 10, apparent / 10)
 
 
 def emdata(

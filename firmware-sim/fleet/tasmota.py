@@ -22,7 +22,14 @@ from fleet.message import SECOND_NS, Message
 _Number = int | float | str | Decimal
 Fields = dict[str, "_Number | Sequence[_Number]"]
 _PHASES_MAX = 3
+_WH = 3  # places of a register in kWh
 _QUARTER_S = 900  # clocks are put forward and back at whole quarters of an hour
+
+
+class Digits(str):
+    """A number that is written digit by digit as it stands: Digits("230.10")."""
+
+    __slots__ = ()
 
 
 class Load(NamedTuple):
@@ -60,14 +67,14 @@ def sensors(
     """Return a SENSOR message whose Time is cut to the second, local in zone.
 
     groups       a group for each sensor or meter, in their order; fields are written as they are,
-                 a Decimal keeps its digits and a sequence becomes a list
+                 Digits and a Decimal keep their digits, and a sequence becomes a list
     with_offset  True: with its offset from UTC (SetOption52 1); False: without, as by default
     """
     second = time_ns // SECOND_NS
     ahead_s, offset = _clock(second // _QUARTER_S, zone)
     time = (_UNIX + timedelta(seconds=second + ahead_s)).isoformat()
     told = ",".join(
-        f"{json.dumps(group)}:{{{','.join(map(_field, fields.items()))}}}"
+        f"{_key(group)}:{{{','.join(map(_field, fields.items()))}}}"
         for group, fields in groups.items()
     )
     text = f'{{"Time":"{time}{offset if with_offset else ""}"{"," if told else ""}{told}}}'
@@ -99,12 +106,12 @@ def energy(
         raise EncodingError(
             f"Tasmota ENERGY: expected a register or {len(loads)} of them, found {len(totals)}"
         )
-    fields: Fields = {"TotalStartTime": start, "Total": _listed(totals, 3)}
+    fields: Fields = {"TotalStartTime": start, "Total": _listed(totals, _WH)}
     if tariff_wh is not None:
-        fields["TotalTariff"] = [_exact(wh, 3) for wh in tariff_wh]
-    fields["Yesterday"], fields["Today"] = _exact(yesterday_wh, 3), _exact(today_wh, 3)
+        fields["TotalTariff"] = [_exact(wh, _WH) for wh in tariff_wh]
+    fields["Yesterday"], fields["Today"] = _exact(yesterday_wh, _WH), _exact(today_wh, _WH)
     if export_wh is not None:
-        fields["ExportActive"] = _exact(export_wh, 3)
+        fields["ExportActive"] = _exact(export_wh, _WH)
     fields["Power"] = _listed([load.power for load in loads], 0)
     fields["ApparentPower"] = _listed([load.apparent for load in loads], 0)
     fields["ReactivePower"] = _listed([load.reactive for load in loads], 0)
@@ -154,8 +161,8 @@ def _clock(quarter: int, zone: tzinfo) -> tuple[int, str]:
     return ahead // timedelta(seconds=1), local.isoformat()[19:]
 
 
-def _exact(steps: int, places: int) -> Decimal:
-    return Decimal(decimal(steps, places))
+def _exact(steps: int, places: int) -> Digits:
+    return Digits(decimal(steps, places))
 
 
 def _listed(steps: Sequence[int], places: int) -> _Number | Sequence[_Number]:
@@ -167,9 +174,18 @@ def _listed(steps: Sequence[int], places: int) -> _Number | Sequence[_Number]:
 def _field(field: tuple[str, "_Number | Sequence[_Number]"]) -> str:
     key, value = field
     if isinstance(value, int | float | str | Decimal):
-        return f"{json.dumps(key)}:{_number(value)}"
-    return f"{json.dumps(key)}:[{','.join(map(_number, value))}]"
+        return f"{_key(key)}:{_number(value)}"
+    return f"{_key(key)}:[{','.join(map(_number, value))}]"
+
+
+@lru_cache(maxsize=4096)
+def _key(key: str) -> str:
+    return json.dumps(key)
 
 
 def _number(value: _Number) -> str:
+    if type(value) is Digits:
+        return value
+    if type(value) is int:
+        return str(value)
     return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value)
