@@ -17,6 +17,8 @@ class _Type(NamedTuple):
     per_unit: int  # wire steps of one unit
 
 
+_POSITION = ">24-bit"
+_POSITION_STEPS = (10_000, 10_000, 100)
 TYPES = {
     "digital_input": _Type(0, ">B", 1),
     "digital_output": _Type(1, ">B", 1),
@@ -42,6 +44,7 @@ TYPES = {
     "unixtime": _Type(133, ">I", 1),
     "gyrometer": _Type(134, ">hhh", 100),  # degrees/s
     "colour": _Type(135, ">BBB", 1),
+    "gps": _Type(136, _POSITION, 1),  # degrees, degrees, m
     "switch": _Type(142, ">B", 1),
 }
 
@@ -60,10 +63,17 @@ def encode(values: Iterable[tuple[int, str, float | tuple[float, ...]]]) -> byte
         axes = value if isinstance(value, tuple) else (value,)
         try:
             payload += bytes((channel, kind.code))
-            payload += struct.pack(kind.layout, *(round(axis * kind.per_unit) for axis in axes))
+            payload += _packed(kind, axes)
         except (struct.error, ValueError, OverflowError) as error:
             raise EncodingError(
                 f"Cayenne LPP {name}: expected a channel of 0…255 and what fits "
                 f"{kind.layout[1:]!r} in steps of 1/{kind.per_unit}, found {channel}, {value}"
             ) from error
     return bytes(payload)
+
+
+def _packed(kind: _Type, axes: tuple[float, ...]) -> bytes:
+    if kind.layout != _POSITION:
+        return struct.pack(kind.layout, *(round(axis * kind.per_unit) for axis in axes))
+    steps = [round(axis * by) for axis, by in zip(axes, _POSITION_STEPS, strict=True)]
+    return b"".join(step.to_bytes(3, "big", signed=True) for step in steps)

@@ -8,7 +8,6 @@ be mistaken for anyone's hardware.
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
-from fleet import chirpstack
 from fleet.devices import (
     Device,
     LoraDevice,
@@ -26,6 +25,7 @@ from fleet.devices import (
 from fleet.ledger import Ledger
 from fleet.loads import Appliance, Building, Household, Load, Panels, Together
 from fleet.nature import Weather, key_of, uniform
+from fleet.network import Identity
 
 ZONE = ZoneInfo("Europe/Berlin")
 _LATITUDE, _LONGITUDE = 51.5, 7.5
@@ -108,7 +108,7 @@ def _lora(
     elsys_profile = profile.startswith("ELSYS")
     packs = {"Cayenne LPP Weather": pack_station, "Cayenne LPP Meter": pack_meter}
     return LoraDevice(
-        identity=chirpstack.Identity(
+        identity=Identity(
             dev_eui=_local_eui("device", seed, name),
             name=name,
             profile=profile,

@@ -14,6 +14,7 @@ from fleet import cayenne, chirpstack, elsys, tasmota
 from fleet.ledger import Ledger
 from fleet.message import SECOND_NS, Message
 from fleet.nature import Weather, drift, jitter, key_of, uniform
+from fleet.network import Heard, Identity, Uplink
 
 Values = dict[str, float]
 
@@ -36,7 +37,7 @@ class Device(Protocol):
 class LoraDevice:
     """A LoRaWAN sensor behind ChirpStack: its physics and how its firmware packs a payload."""
 
-    identity: chirpstack.Identity
+    identity: Identity
     physics: Callable[[int], Values]
     pack: Callable[[Values], bytes]
     gateway_id: str
@@ -56,21 +57,21 @@ class LoraDevice:
         key = key_of("radio", self.identity.dev_eui)
         waver = jitter(key, time_ns)
         rssi = round(-78 - 34 * uniform(key, 0) + 2.5 * waver)
-        radio = chirpstack.Radio(
+        heard = Heard(
             gateway_id=self.gateway_id,
             rssi=rssi,
             snr=round((rssi + 118) / 4 * 4) / 4,
-            dr=5 if rssi > -100 else 3,
             channel=int(6 * uniform(key, time_ns)),
         )
-        return chirpstack.uplink(
-            self.identity,
+        up = Uplink(
             time_ns=time_ns,
-            f_cnt=f_cnt,
+            f_cnt=f_cnt & 0xFFFFFFFF,
             f_port=self.f_port,
             data=self.pack(values),
-            radio=radio,
+            dr=5 if rssi > -100 else 3,
+            heard=(heard,),
         )
+        return chirpstack.uplink(self.identity, up)
 
 
 @dataclass(frozen=True, slots=True)

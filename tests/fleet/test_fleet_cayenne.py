@@ -22,6 +22,8 @@ from fleet.errors import EncodingError
         ([(1, "power", 4711)], "01801267"),
         ([(1, "energy", 4_294_967.295)], "0183ffffffff"),
         ([(1, "energy", 139_649.093)], "01830852e045"),
+        # the document's example of a position
+        ([(1, "gps", (42.3519, -87.9094, 10.0))], "018806765ff2960a0003e8"),
         ([], ""),
     ],
 )
@@ -32,7 +34,7 @@ def test_known_payloads(values, expected):
 def test_every_type_has_its_own_code_and_takes_zero():
     assert len({kind.code for kind in TYPES.values()}) == len(TYPES)
     for name, kind in TYPES.items():
-        axes = len(kind.layout) - 1
+        axes = 3 if name == "gps" else len(kind.layout) - 1
         payload = encode([(7, name, (0.0,) * axes if axes > 1 else 0.0)])
         assert payload[:2] == bytes((7, kind.code))
         assert not any(payload[2:])
@@ -47,6 +49,8 @@ def test_every_type_has_its_own_code_and_takes_zero():
         [(1, "power", 65_536)],
         [(1, "power", -1)],
         [(1, "accelerometer", 1.0)],
+        [(1, "gps", (51.5, 7.5))],
+        [(1, "gps", (51.5, 7.5, 83_886.08))],
         [(1, "temperature", float("nan"))],
     ],
 )

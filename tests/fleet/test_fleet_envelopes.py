@@ -12,8 +12,9 @@ import pytest
 
 from fleet import chirpstack, tasmota
 from fleet.message import rfc3339, time_ns_of
+from fleet.network import Heard, Identity, Uplink
 
-IDENTITY = chirpstack.Identity(
+IDENTITY = Identity(
     dev_eui="02aa000000000001",
     name="dortmund-hoerde-schule-co2",
     profile="ELSYS ERS CO2",
@@ -21,13 +22,13 @@ IDENTITY = chirpstack.Identity(
     application="dortmund-sensors",
     tags={"district": "Hörde"},
 )
-RADIO = chirpstack.Radio(gateway_id="02bb000000000001", rssi=-97, snr=5.25, dr=3, channel=1)
+HEARD = Heard(gateway_id="02bb000000000001", rssi=-97, snr=5.25, channel=1)
 TIME_NS = 1_774_958_400_000_000_001
 
 
 def _uplink(**changes):
-    fields = {"time_ns": TIME_NS, "f_cnt": 9, "f_port": 5, "data": b"\x01\x00\xe2", "radio": RADIO}
-    return chirpstack.uplink(IDENTITY, **{**fields, **changes})
+    up = Uplink(TIME_NS, f_cnt=9, f_port=5, data=b"\x01\x00\xe2", dr=3, heard=(HEARD,))
+    return chirpstack.uplink(IDENTITY, up._replace(**changes))
 
 
 def test_an_uplink_holds_what_a_network_server_says():
@@ -48,8 +49,8 @@ def test_an_uplink_holds_what_a_network_server_says():
 
 
 def test_zeros_are_left_out_as_the_real_one_does():
-    radio = chirpstack.Radio(gateway_id="02bb000000000001", rssi=-97, snr=0.0, dr=0, channel=0)
-    event = json.loads(_uplink(f_cnt=0, f_port=0, data=b"", radio=radio).payload)
+    heard = HEARD._replace(snr=0.0, channel=0)
+    event = json.loads(_uplink(f_cnt=0, f_port=0, data=b"", dr=0, heard=(heard,)).payload)
     assert not event.keys() & {"fCnt", "fPort", "dr", "data", "confirmed"}
     assert not event["rxInfo"][0].keys() & {"snr", "channel"}
 
