@@ -43,26 +43,24 @@ class _Constant(NamedTuple):
 
 def uplink(identity: Identity, up: Uplink) -> Message:
     """Return the `up` event of a frame. Errors: EncodingError; see `network.checked`."""
-    checked(up)
-    constant = _constant(identity)
+    time_ns, f_cnt, f_port, data, dr, heard, confirmed, _ = checked(up)
+    head, _, frame = _constant(identity)
     own, numbers = uplink_ids(identity, up)
     received = ",".join(
         [
-            f'{{"gatewayId":{_quoted(one.gateway_id)}'
-            f"{_number('uplinkId', number)}{_number('rssi', one.rssi)}{_snr(one.snr)}"
-            f"{_number('channel', one.channel)}{_RECEIVED}"
-            for one, number in zip(up.heard, numbers, strict=True)
+            f'{{"gatewayId":{_quoted(gateway)}{_number("uplinkId", number)}{_rssi(rssi)}'
+            f"{_snr(snr)}{_CHANNELS[channel]}{_RECEIVED}"
+            for (gateway, rssi, snr, channel), number in zip(heard, numbers, strict=True)
         ]
     )
-    data = b2a_base64(up.data, newline=False).decode("ascii")
+    packed = b2a_base64(data, newline=False).decode("ascii")
     text = (
-        f'{{"deduplicationId":"{own}","time":"{time_text(up.time_ns)}"{constant.frame}'
-        f"{_number('dr', up.dr)}{_number('fCnt', up.f_cnt)}{_number('fPort', up.f_port)}"
-        f"{_CONFIRMED if up.confirmed else ''}"
-        f"{_DATA % data if data else ''}"
-        f',"rxInfo":[{received}],"txInfo":{_SENT[up.heard[0].channel][up.dr]}{_REGION_CONFIG}'
+        f'{{"deduplicationId":"{own}","time":"{time_text(time_ns)}"{frame}{_DATA_RATES[dr]}'
+        f"{_number('fCnt', f_cnt)}{_number('fPort', f_port)}{_CONFIRMED if confirmed else ''}"
+        f"{_DATA % packed if packed else ''}"
+        f',"rxInfo":[{received}],"txInfo":{_SENT[heard[0].channel][dr]}{_REGION_CONFIG}'
     )
-    return Message(up.time_ns, f"{constant.topic}up", text.encode())
+    return Message(time_ns, f"{head}up", text.encode())
 
 
 def join(identity: Identity, time_ns: int, dev_addr: str) -> Message:
@@ -182,6 +180,12 @@ def _number(name: str, value: int) -> str:
     return f',"{name}":{value}' if value else ""
 
 
+@lru_cache(maxsize=4096)
+def _rssi(rssi: int) -> str:
+    return _number("rssi", rssi)
+
+
+@lru_cache(maxsize=4096)
 def _snr(snr: float) -> str:
     return f',"snr":{float(snr)!r}' if snr else ""
 
@@ -198,6 +202,8 @@ def _sent(channel: int, dr: int) -> str:
 
 
 _SENT = [[_sent(channel, dr) for dr in range(FASTEST_DR + 1)] for channel in range(len(EU868_HZ))]
+_CHANNELS = [_number("channel", channel) for channel in range(len(EU868_HZ))]
+_DATA_RATES = [_number("dr", dr) for dr in range(FASTEST_DR + 1)]
 _RECEIVED = f',"metadata":{_text(REGION)},"crcStatus":"CRC_OK"}}'
 _CONFIRMED = ',"confirmed":true'
 _DATA = ',"data":"%s"'

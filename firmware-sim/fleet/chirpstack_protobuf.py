@@ -28,7 +28,18 @@ from fleet.network import (
     dev_addr_of,
     uplink_ids,
 )
-from fleet.protobuf_writer import blob, entry, integer, message, real, text
+from fleet.protobuf_writer import (
+    LENGTH,
+    VARINT,
+    blob,
+    entry,
+    integer,
+    message,
+    real,
+    tag,
+    text,
+    varint,
+)
 
 NAME = "chirpstack_protobuf"
 
@@ -56,31 +67,30 @@ class _Constant(NamedTuple):
 
 def uplink(identity: Identity, up: Uplink) -> Message:
     """Return the `up` event of a frame. Errors: EncodingError; see `network.checked`."""
-    checked(up)
-    constant = _constant(identity)
+    time_ns, f_cnt, f_port, data, dr, heard, confirmed, _ = checked(up)
+    head, _, frame = _constant(identity)
     own, numbers = uplink_ids(identity, up)
     parts = [
-        text(1, own),
-        _time(up.time_ns),
-        constant.frame,
-        _DATA_RATES[up.dr],
-        integer(7, up.f_cnt),
-        integer(8, up.f_port),
-        integer(9, up.confirmed),
-        blob(10, up.data),
+        _OWN,
+        own.encode(),
+        _time(time_ns),
+        frame,
+        _DATA_RATES[dr],
+        _F_CNT + varint(f_cnt) if f_cnt else b"",
+        _F_PORTS[f_port],
+        _CONFIRMED if confirmed else b"",
+        blob(10, data),
     ]
-    for one, number in zip(up.heard, numbers, strict=True):
+    for (gateway, rssi, snr, channel), number in zip(heard, numbers, strict=True):
         content = (
-            _gateway(one.gateway_id)
-            + integer(2, number)
-            + integer(6, one.rssi)
-            + real(7, one.snr)
-            + integer(8, one.channel)
-            + _RECEIVED
+            _gateway(gateway)
+            + (_NUMBER + varint(number) if number else b"")
+            + _levels(rssi, snr)
+            + _CHANNELS[channel]
         )
-        parts.append(message(12, content))
-    parts.append(_SENT[up.heard[0].channel][up.dr])
-    return Message(up.time_ns, f"{constant.topic}up", b"".join(parts))
+        parts += (_HEARD, varint(len(content)), content)
+    parts.append(_SENT[heard[0].channel][dr])
+    return Message(time_ns, f"{head}up", b"".join(parts))
 
 
 def join(identity: Identity, time_ns: int, dev_addr: str) -> Message:
@@ -126,7 +136,20 @@ def _event(identity: Identity, event: str, time_ns: int, rest: bytes) -> Message
 
 def _time(time_ns: int) -> bytes:
     seconds, rest_ns = divmod(time_ns, SECOND_NS)
-    return message(2, integer(1, seconds) + integer(2, rest_ns))
+    if not rest_ns:
+        return message(2, _seconds(seconds))
+    content = _seconds(seconds) + _NANOS + varint(rest_ns)
+    return _TIME + varint(len(content)) + content
+
+
+@lru_cache(maxsize=1024)
+def _seconds(seconds: int) -> bytes:
+    return integer(1, seconds)
+
+
+@lru_cache(maxsize=4096)
+def _levels(rssi: int, snr: float) -> bytes:
+    return integer(6, rssi) + real(7, snr)
 
 
 @lru_cache(maxsize=CACHED)
@@ -152,6 +175,12 @@ def _sent(channel: int, dr: int) -> bytes:
     return message(13, sent) + text(16, REGION["region_config_id"])
 
 
+_OWN = tag(1, LENGTH) + varint(36)
+_TIME, _NANOS = tag(2, LENGTH), tag(2, VARINT)
+_F_CNT, _NUMBER, _HEARD = tag(7, VARINT), tag(2, VARINT), tag(12, LENGTH)
+_CONFIRMED = integer(9, True)
+_F_PORTS = [integer(8, f_port) for f_port in range(256)]
 _DATA_RATES = [integer(6, dr) for dr in range(FASTEST_DR + 1)]
 _SENT = [[_sent(channel, dr) for dr in range(FASTEST_DR + 1)] for channel in range(len(EU868_HZ))]
 _RECEIVED = b"".join(entry(15, key, value) for key, value in REGION.items()) + integer(16, _CRC_OK)
+_CHANNELS = [integer(8, channel) + _RECEIVED for channel in range(len(EU868_HZ))]

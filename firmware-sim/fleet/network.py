@@ -6,7 +6,8 @@ Source: LoRaWAN Link Layer 1.0.4, 4 (frame header) and 5.5 (DevStatusAns); RP002
 "EU863-870" (data rates, channels); Semtech AN1200.13, 4 (time on air).
 """
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -25,6 +26,7 @@ F_CNT_MAX = 0xFFFFFFFF
 CACHED = 1 << 17  # devices whose constant parts are kept ready
 _FRAME_BYTES = 13  # MHDR 1, FHDR 7, FPort 1, MIC 4: around the payload, without MAC commands
 _WORDS = 12  # of 32 bits, behind the 16 bytes of an uplink's id
+_NUMBERS = [struct.Struct(f">16x{count}I") for count in range(_WORDS + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +188,15 @@ def uuid_of(*parts: str) -> str:
     return _uuid(digest_of(*parts))
 
 
-def uplink_ids(identity: Identity, up: Uplink) -> tuple[str, list[int]]:
+def uplink_ids(identity: Identity, up: Uplink) -> tuple[str, Sequence[int]]:
     """Return an uplink's UUID, and a number of 32 bits for each gateway that heard it."""
     name = f"uplink/{identity.dev_eui}/{up.time_ns}/{up.f_cnt}/{up.copy}"
-    digest = blake2b(name.encode(), digest_size=16 + 4 * min(len(up.heard), _WORDS)).digest()
-    numbers = [
-        (int.from_bytes(digest[16 + 4 * (at % _WORDS) :][:4], "big") + at // _WORDS) & 0xFFFFFFFF
-        for at in range(len(up.heard))
-    ]
+    count = min(len(up.heard), _WORDS)
+    digest = blake2b(name.encode(), digest_size=16 + 4 * count).digest()
+    numbers = _NUMBERS[count].unpack(digest)
+    if len(up.heard) > _WORDS:
+        more = range(len(up.heard))
+        numbers = tuple((numbers[at % _WORDS] + at // _WORDS) & 0xFFFFFFFF for at in more)
     return _uuid(digest[:16].hex()), numbers
 
 

@@ -11,7 +11,6 @@ itself does. The answer to DevStatusReq has no message of its own: `status` retu
 
 import json
 import re
-from base64 import b32encode
 from binascii import a2b_hex, b2a_base64
 from functools import lru_cache
 from hashlib import blake2b
@@ -46,8 +45,9 @@ _NETWORK = {
     "cluster_id": "eu1",
     "cluster_address": "eu1.stack.example",
 }
-_BASE32 = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
-_TOKEN_NS = 1_000_000
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
+_LAST_FIVE_BITS = _DIGITS.encode() * 8
 
 
 class _Constant(NamedTuple):
@@ -67,32 +67,30 @@ def uplink(identity: Identity, up: Uplink) -> Message:
     The network server's time is the uplink's; the application server's is up to 0.3 s later.
     Gateways count us, each from a start of its own.
     """
-    checked(up)
-    constant = _constant(identity)
-    name = f"{constant.key}/{up.time_ns}/{up.f_cnt}/{up.copy}"
-    token = blake2b(name.encode(), digest_size=12).digest()
-    received = _time(up.time_ns)
-    served = _time(up.time_ns + 150_000_000 + int.from_bytes(token[10:], "big") * 2288)
-    counts = [_count(one.gateway_id, up.time_ns) for one in up.heard]
-    heard = ",".join(
+    time_ns, f_cnt, f_port, data, dr, heard, confirmed, copy = checked(up)
+    head, ids, address, session, told, key = _constant(identity)
+    token = _token(f"{key}/{time_ns}/{f_cnt}/{copy}")
+    received = _time(time_ns)
+    us = time_ns // 1000
+    counts = [us + _count_start(one.gateway_id) & 0xFFFFFFFF for one in heard]
+    metadata = ",".join(
         [
-            f'{{"gateway_ids":{_gateway(one.gateway_id)}{_number("timestamp", count)}'
-            f"{_levels(one.rssi)}{_snr(one.snr)}{_number('channel_index', one.channel)}"
-            f',"received_at":"{received}"}}'
-            for one, count in zip(up.heard, counts, strict=True)
+            f'{{"gateway_ids":{_gateway(gateway)}{_number("timestamp", count)}{_levels(rssi, snr)}'
+            f'{_CHANNELS[channel]},"received_at":"{received}"}}'
+            for (gateway, rssi, snr, channel), count in zip(heard, counts, strict=True)
         ]
     )
-    data = b2a_base64(up.data, newline=False).decode("ascii")
+    packed = b2a_base64(data, newline=False).decode("ascii")
     text = (
-        f'{constant.ids}{constant.address}"}},"correlation_ids":["gs:uplink:'
-        f'{_ulid(up.time_ns, token[:10])}"],"received_at":"{served}","uplink_message":{{'
-        f'"session_key_id":"{constant.session}"{_number("f_port", up.f_port)}'
-        f"{_number('f_cnt', up.f_cnt)}{_DATA % data if data else ''}"
-        f',"rx_metadata":[{heard}],"settings":{_SENT[up.heard[0].channel][up.dr]}'
+        f'{ids}{address}"}},"correlation_ids":["gs:uplink:{_ulid(time_ns, token)}"],'
+        f'"received_at":"{_served(time_ns, token)}","uplink_message":{{'
+        f'"session_key_id":"{session}"{_number("f_port", f_port)}{_number("f_cnt", f_cnt)}'
+        f"{_DATA % packed if packed else ''}"
+        f',"rx_metadata":[{metadata}],"settings":{_SENT[heard[0].channel][dr]}'
         f'{_number("timestamp", counts[0])}}},"received_at":"{received}"'
-        f"{_CONFIRMED if up.confirmed else ''}{_airtime(up.dr, len(up.data))}{constant.told}}}}}"
+        f"{_CONFIRMED if confirmed else ''}{_airtime(dr, len(data))}{told}}}}}"
     )
-    return Message(up.time_ns, f"{constant.topic}up", text.encode())
+    return Message(time_ns, f"{head}up", text.encode())
 
 
 def join(identity: Identity, time_ns: int, dev_addr: str) -> Message:
@@ -153,11 +151,11 @@ def spelled_id(text: str) -> str:
 def _message(
     constant: _Constant, place: str, time_ns: int, address: str, kind: str, content: object
 ) -> Message:
-    token = a2b_hex(digest_of(constant.key, place, str(time_ns)))[:10]
-    served = time_ns + 150_000_000 + int.from_bytes(token[:2], "big") * 2288
+    token = _token(f"{constant.key}/{place}/{time_ns}")
     text = (
         f'{constant.ids}{address.upper()}"}},"correlation_ids":["gs:uplink:'
-        f'{_ulid(time_ns, token)}"],"received_at":"{_time(served)}","{kind}":{_text(content)}}}'
+        f'{_ulid(time_ns, token)}"],"received_at":"{_served(time_ns, token)}",'
+        f'"{kind}":{_text(content)}}}'
     )
     return Message(time_ns, f"{constant.topic}{place}", text.encode())
 
@@ -196,15 +194,27 @@ def _time(time_ns: int) -> str:
     return f"{clock}.{kept}Z" if kept else f"{clock}Z"
 
 
+def _token(name: str) -> bytes:
+    """Return what tells a message from others, 18 bytes."""
+    return blake2b(name.encode(), digest_size=18).digest()
+
+
+def _served(time_ns: int, token: bytes) -> str:
+    """Return when the application server had it: 0.15 to 0.3 s later."""
+    return _time(time_ns + 150_000_000 + (token[16] << 8 | token[17]) * 2288)
+
+
 def _ulid(time_ns: int, token: bytes) -> str:
     """Return a ULID: 48 bits of ms and 80 bits of token in 26 digits of Crockford's base 32."""
-    stamp = time_ns // _TOKEN_NS << 80 | int.from_bytes(token, "big")
-    return b32encode((stamp << 30).to_bytes(20, "big"))[:26].translate(_BASE32).decode("ascii")
+    ms = time_ns // 1_000_000
+    stamp = f"{_stamp(ms >> 20)}{_PAIRS[ms >> 10 & 1023]}{_PAIRS[ms & 1023]}"
+    return stamp + token[:16].translate(_LAST_FIVE_BITS).decode("ascii")
 
 
-def _count(gateway_id: str, time_ns: int) -> int:
-    """Return the gateway's counter of us, 32 bits."""
-    return (time_ns // 1000 + _count_start(gateway_id)) & 0xFFFFFFFF
+@lru_cache(maxsize=1024)
+def _stamp(ms: int) -> str:
+    """Return the first six digits of a ULID; they change every 17 minutes."""
+    return "".join(_DIGITS[ms >> shift & 31] for shift in range(25, -1, -5))
 
 
 @lru_cache(maxsize=65_536)
@@ -225,13 +235,10 @@ def _airtime(dr: int, size: int) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _levels(rssi: int) -> str:
-    return f',"rssi":{rssi},"channel_rssi":{rssi}' if rssi else ""
-
-
-def _snr(snr: float) -> str:
+def _levels(rssi: int, snr: float) -> str:
     whole = int(snr)
-    return f',"snr":{whole if whole == snr else float(snr)!r}' if snr else ""
+    level = f',"rssi":{rssi},"channel_rssi":{rssi}' if rssi else ""
+    return level + (f',"snr":{whole if whole == snr else float(snr)!r}' if snr else "")
 
 
 def _number(name: str, value: int) -> str:
@@ -250,5 +257,6 @@ def _sent(channel: int, dr: int) -> str:
 
 
 _SENT = [[_sent(channel, dr) for dr in range(FASTEST_DR + 1)] for channel in range(len(EU868_HZ))]
+_CHANNELS = [_number("channel_index", channel) for channel in range(len(EU868_HZ))]
 _DATA = ',"frm_payload":"%s"'
 _CONFIRMED = ',"confirmed":true'
