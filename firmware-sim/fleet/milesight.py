@@ -1,7 +1,7 @@
 """Milesight payloads: channel id, channel type, little-endian value, one after the other.
 
 Source: Milesight, payload definitions of each product (SensorDecoders, README of AM103, AM107,
-AM300_v2, EM300-TH, EM300-MCS, EM300-SLD, EM310-UDL, EM500-SMT, EM500-SMTC, EM500-UDL, WS301,
+AM300_v2, EM300-TH, EM300-MCS, EM300-SLD, EM310-UDL, EM320-TH, EM500-SMT, EM500-SMTC, EM500-UDL, WS301,
 VS133). Field names, units and words are those of the maker's decoders. Uplinks come on FPort 85.
 """
 
@@ -91,6 +91,7 @@ _PRODUCTS: dict[str, tuple[_Channel, ...]] = {
         _one("0382", "distance", "H"),  # mm
         _word("0400", "position", "normal", "tilt"),
     ),
+    "EM320-TH": _AIR,
     "EM500-SMT": (
         _BATTERY,
         _TEMPERATURE,
@@ -116,6 +117,7 @@ _PAST = {
     "AM307": _History(_PAST_AIR, "hHBBHHH", (10, 2, 1, 1, 1, 100, 10)),
     "AM308": _History((*_PAST_AIR, "pm2_5", "pm10"), "hHBBHHHHH", (10, 2, 1, 1, 1, 100, 10, 1, 1)),
     "EM300-TH": _History(("temperature", "humidity"), "hB", (10, 2), padding=1),
+    "EM320-TH": _History(("temperature", "humidity"), "hB", (10, 2)),
     "EM500-SMTC": _History(("ec", "temperature", "moisture"), "HhH", (1, 10, 100)),
     "EM500-UDL": _History(("distance",), "H", (1,)),
 }
