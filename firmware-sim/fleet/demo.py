@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import aiomqtt
 
 from fleet.city import city
+from fleet.demo_faults import Breakage, plan
 from fleet.devices import Device
 from fleet.errors import BrokerAbsentError, BrokerLostError
-from fleet.faults import Breakage, plan
 from fleet.ledger import FIRST_DAY
 from fleet.message import SECOND_NS, Message
 from fleet.nature import DAY_S, key_of, uniform

@@ -1,122 +1,214 @@
-"""Faults that a demonstration shows: what breaks, when, in which device, for how long.
+"""Faults: what can break, and exactly what it changes.
 
-The first minutes are arranged, so that an operator sees each kind soon; after them faults come at
-random, moderate intervals.
+A fault belongs to one device. What it does is one of:
+- to a value: it is told wrong ("spike", "stuck", "drift", "level_shift", "noise_burst", "glitch",
+  "zero_after_boot", "unit_mixup")
+- to a register: it goes on from elsewhere ("register_reset", "meter_exchange", "rollover")
+- to a clock: the message states another time ("clock_jump", "clock_1970", "dst_mistake")
+- to the delivery: nothing comes, or twice, late, in another order, spoilt ("silence",
+  "battery_death", "duplicate", "reordered", "late_bulk", "garbage")
+- to the world: something flows that should not ("energy_theft", "water_leak"); the meters tell it
+  as it is.
 """
 
-import random
-from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from fleet.devices import Device, Values
-from fleet.message import Message
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet.chance import Keys, noise
+from fleet.days import Ints
+from fleet.exact import Floats
+from fleet.kind import Channel, Kind
+
+HOUR_NS = 3600 * 1_000_000_000
+
+
+class FaultKind(NamedTuple):
+    """A kind of fault.
+
+    text   what happens, for a person
+    on     "gauge" or "register": it needs such a value; "clock": a device that states its time;
+           "meter": something flows through it; "battery": it has one; "": any device
+    hours  how long it lasts unless the scenario says so; 0: one message, or for ever
+    size   how large unless the scenario says so, see `does`
+    does   what size means
+    """
+
+    text: str
+    on: str
+    hours: float
+    size: float
+    does: str
+
+
+FAULTS: dict[str, FaultKind] = {
+    "spike": FaultKind("one value far off", "gauge", 0, 25, "usual spreads of the quantity"),
+    "stuck": FaultKind("a value repeats and repeats", "gauge", 6, 0, "unused"),
+    "drift": FaultKind("a value creeps away", "gauge", 48, 12, "usual spreads at its end"),
+    "level_shift": FaultKind("a value jumps and stays off", "gauge", 24, 10, "usual spreads"),
+    "noise_burst": FaultKind("a value flutters", "gauge", 6, 6, "usual spreads, as a deviation"),
+    "register_reset": FaultKind("a register starts again at 0", "register", 0, 0, "unused"),
+    "rollover": FaultKind(
+        "a register passes its highest value", "register", 0, 2, "hours until it does"
+    ),
+    "meter_exchange": FaultKind(
+        "a new meter, with its own number and register",
+        "register",
+        0,
+        12_000,
+        "Wh or litres that it shows",
+    ),
+    "zero_after_boot": FaultKind("registers show 0 once, after a restart", "register", 0, 0, ""),
+    "glitch": FaultKind(
+        "a register is far off and comes back", "register", 0.3, 1000, "times too large"
+    ),
+    "unit_mixup": FaultKind(
+        "a register is told a thousandth of itself, as if in kWh",
+        "register",
+        12,
+        1000,
+        "divided by",
+    ),
+    "silence": FaultKind("nothing is sent", "", 6, 0, "unused"),
+    "battery_death": FaultKind(
+        "the battery runs down over two days, then nothing more", "battery", 0, 48, "hours it takes"
+    ),
+    "clock_jump": FaultKind("the clock is wrong", "clock", 6, 5400, "seconds ahead"),
+    "clock_1970": FaultKind("the clock counts from 1970", "clock", 2, 0, "unused"),
+    "dst_mistake": FaultKind("the clock is an hour off, as summer time", "clock", 24, 3600, "s"),
+    "duplicate": FaultKind("messages are delivered twice", "", 3, 20, "seconds later"),
+    "reordered": FaultKind("messages come in another order", "", 3, 4, "messages that change"),
+    "late_bulk": FaultKind("a day offline, then all at once", "", 24, 0, "unused"),
+    "garbage": FaultKind("payloads that nobody can read", "", 1, 0, "unused"),
+    "energy_theft": FaultKind("a part flows past the meter", "meter", 72, 0.6, "share, 0 to 1"),
+    "water_leak": FaultKind("water runs day and night", "meter", 48, 40, "litres an hour"),
+}
+
+SILENT = frozenset(("silence", "battery_death"))
+CLOCKS = frozenset(("clock_jump", "clock_1970", "dst_mistake"))
+WORLDLY = frozenset(("energy_theft", "water_leak"))
+JUMPS = frozenset(("register_reset", "meter_exchange", "rollover"))
+_AT_ONCE = frozenset(("spike", "zero_after_boot"))
+_SPREADS = {
+    "temperature": 1.0, "humidity": 2.0, "co2": 30.0, "pressure": 0.8, "illuminance": 60.0,
+    "noise_laeq": 1.5, "noise_peak": 2.5, "pm2_5": 1.5, "pm10": 2.0, "pm1": 1.0, "level": 0.03,
+    "distance": 0.03, "soil_moisture": 0.8, "active_power": 400.0, "voltage": 1.2, "flow": 0.1,
+    "heat_power": 500.0, "wind_speed": 0.6, "conductivity": 15.0,
+}  # fmt: skip
+"""About the noise of a quantity from one reading to the next: the unit of a fault's size."""
 
 
 class Fault(NamedTuple):
-    """One fault.
+    """A fault of one device, settled in all its parts.
 
-    at_s   seconds after the live part began
-    kind   "spike" (one reading far off), "stuck" (the value repeats), "silent" (nothing comes),
-           "garbage" (one payload that can't be decoded)
-    for_s  how long; 0 where it is a single message
+    number   within the scenario, from 0
+    member   the device's place in its group
+    channel  whose value it is; None where it is of the whole device
+    start_ns, end_ns  [start, end); end is that of the simulation for what lasts for ever
     """
 
-    at_s: float
+    number: int
     kind: str
-    device: str
-    for_s: float
+    member: int
+    channel: Channel | None
+    start_ns: int
+    end_ns: int
+    size: float
 
-    @property
-    def sentence(self) -> str:
-        """What the demonstrator sees in the log."""
-        what = {
-            "spike": "sends one temperature far off",
-            "stuck": f"repeats its values for {self.for_s:.0f} s",
-            "silent": f"falls silent for {self.for_s:.0f} s",
-            "garbage": "sends one payload that nobody can decode",
-        }
-        return f"{self.device} {what[self.kind]}"
+    def covers(self, member: Ints, times_ns: Ints) -> NDArray[np.bool_]:
+        """Return which rows are of its device and its time; (n,), (n,) -> (n,)."""
+        inside = (times_ns >= self.start_ns) & (times_ns < self.end_ns)
+        return np.asarray((member == self.member) & inside)
 
 
-def plan(rng: random.Random, names: Sequence[str], warm: Sequence[str]) -> Iterator[Fault]:
-    """Yield faults for ever, in the order of their times.
-
-    names  every device, four at least
-    warm   those that measure a temperature, two at least: they can spike
-    """
-    stuck, spike = rng.sample(warm, 2)
-    silent, garbage = rng.sample([name for name in names if name not in (stuck, spike)], 2)
-    yield Fault(10.0, "stuck", stuck, 120.0)
-    yield Fault(20.0, "garbage", garbage, 0.0)
-    yield Fault(35.0, "spike", spike, 0.0)
-    # Its rhythm must be known before: after 32 messages the history's quarter hours are forgotten.
-    yield Fault(130.0, "silent", silent, 60.0)
-    at_s = 145.0
-    while True:
-        at_s += rng.uniform(25.0, 80.0)
-        kind = rng.choice(("spike", "spike", "stuck", "silent", "garbage"))
-        single = kind in ("spike", "garbage")
-        yield Fault(
-            at_s,
-            kind,
-            rng.choice(warm if kind in ("spike", "stuck") else names),
-            0.0 if single else rng.uniform(60.0, 150.0),
-        )
+def fits(kind: Kind, fault: str, quantity: str) -> tuple[Channel | None, bool]:
+    """Return the channel that a fault is of, None for the whole device, and whether it can be."""
+    need = FAULTS[fault].on
+    named = [one for one in kind.channels if not quantity or one.quantity == quantity]
+    if need == "clock":
+        return None, kind.own_clock
+    if need == "meter":
+        leak = fault == "water_leak"
+        return None, kind.flow == "water" if leak else kind.flow not in {"", "water", "feeder"}
+    if need == "gauge":
+        found = [one for one in named if one.register is None and one.quantity in _SPREADS]
+    elif need == "register":
+        found = [one for one in named if one.register is not None]
+    elif need == "battery":
+        found = [one for one in kind.channels if one.quantity == "battery_voltage"]
+    else:
+        return None, True
+    return (found[0], True) if found else (None, False)
 
 
-class Breakage:
-    """The faults that are on right now, applied to what devices would send."""
+def spread(channel: Channel) -> float:
+    """Return the unit of a fault's size for a quantity."""
+    return _SPREADS[channel.quantity]
 
-    def __init__(self, rng: random.Random, faults: Iterator[Fault]) -> None:
-        """Take the plan; rng chooses sizes and shapes."""
-        self._rng, self._faults = rng, faults
-        self._next = next(faults)
-        self._once: dict[str, str] = {}  # device -> spike or garbage, due with its next message
-        self._silent_until_s: dict[str, float] = {}
-        self._stuck: dict[str, tuple[float, Values | None]] = {}
 
-    def begin(self, now_s: float) -> list[Fault]:
-        """Switch on what is due by now (seconds of the live part), and return it."""
-        begun = []
-        while self._next.at_s <= now_s:
-            fault = self._next
-            if fault.kind == "silent":
-                self._silent_until_s[fault.device] = now_s + fault.for_s
-            elif fault.kind == "stuck":
-                self._stuck[fault.device] = (now_s + fault.for_s, None)
-            else:
-                self._once[fault.device] = fault.kind
-            begun.append(fault)
-            self._next = next(self._faults)
-        return begun
+class Broken:
+    """The values of one group while faults are on: what is held of the past, and the changes."""
 
-    def message(self, device: Device, time_ns: int, f_cnt: int, now_s: float) -> Message | None:
-        """Return what the device sends now, faults included; None while it is silent."""
-        if now_s < self._silent_until_s.get(device.name, 0.0):
-            return None
-        values = self._held(device.name, device.measure(time_ns), now_s)
-        kind = self._once.pop(device.name, "")
-        if kind == "spike":
-            jump = self._rng.uniform(28.0, 45.0)
-            values = {**values, "temperature": values["temperature"] + jump}
-        message = device.message(time_ns, f_cnt, values)
-        return self._spoilt(message) if kind == "garbage" else message
+    def __init__(self, keys: Keys) -> None:
+        """Take the keys of the group's devices, which decide what chance decides."""
+        self._keys = keys
+        self._held: dict[int, float] = {}
+        self._done: set[int] = set()
 
-    def _held(self, name: str, values: Values, now_s: float) -> Values:
-        until_s, held = self._stuck.get(name, (0.0, None))
-        if now_s >= until_s:
-            self._stuck.pop(name, None)
+    def told(self, fault: Fault, member: Ints, times_ns: Ints, values: Floats) -> Floats:
+        """Return the values of a gauge as the fault makes them; each array is of shape (n,)."""
+        rows = np.flatnonzero(fault.covers(member, times_ns))
+        if not rows.size or fault.channel is None or fault.number in self._done:
             return values
-        held = held or values
-        self._stuck[name] = (until_s, held)
-        return held
+        made = values.copy()
+        if fault.kind == "stuck":
+            held = self._held.setdefault(fault.number, float(values[rows[0]]))
+            made[rows] = held
+            return made
+        size = fault.size * spread(fault.channel)
+        if fault.kind == "spike":
+            self._done.add(fault.number)
+            made[rows[0]] += size
+        elif fault.kind == "level_shift":
+            made[rows] += size
+        elif fault.kind == "drift":
+            share = (times_ns[rows] - fault.start_ns) / (fault.end_ns - fault.start_ns)
+            made[rows] += size * share
+        elif fault.kind == "noise_burst":
+            keys = self._keys[fault.member : fault.member + 1]
+            made[rows] += size * noise(keys, times_ns[rows] // 1_000_000_000)
+        return made
 
-    def _spoilt(self, message: Message) -> Message:
-        """Return the message with a payload as broken firmware or a broken line makes it."""
-        broken = (
-            message.payload[: len(message.payload) // 2],
-            self._rng.randbytes(40),
-            b'{"Time":17,"data":{"base64":false},"ENERGY":"?"}',
-            b"",
-        )
-        return message._replace(payload=self._rng.choice(broken))
+    def shown(self, fault: Fault, member: Ints, times_ns: Ints, steps: Ints) -> Ints:
+        """Return the steps of a register as a passing fault shows them; (n,) each."""
+        rows = np.flatnonzero(fault.covers(member, times_ns))
+        if not rows.size or fault.channel is None or fault.number in self._done:
+            return steps
+        made = steps.copy()
+        if fault.kind == "zero_after_boot":
+            self._done.add(fault.number)
+            made[rows[0]] = 0
+        elif fault.kind == "glitch":
+            made[rows] = np.minimum(steps[rows] * int(fault.size), fault.channel.high)
+        elif fault.kind == "unit_mixup":
+            made[rows] = steps[rows] // int(fault.size)
+        return made
+
+
+def span_ns(kind: str, start_ns: int, end_ns: int, given_s: int | None, size: float) -> int:
+    """Return when a fault ends: by the scenario, by its kind, or with the simulation."""
+    if given_s is not None:
+        return min(start_ns + given_s * 1_000_000_000, end_ns)
+    if kind in JUMPS | {"battery_death"}:
+        return end_ns
+    if kind in _AT_ONCE:
+        return min(start_ns + 24 * HOUR_NS, end_ns)  # until the first message after its start
+    return min(start_ns + int(FAULTS[kind].hours * HOUR_NS), end_ns)
+
+
+def stated_ns(fault: Fault, times_ns: Ints) -> Ints:
+    """Return the times that a device states while its clock is wrong; (n,) -> (n,)."""
+    if fault.kind == "clock_1970":
+        return times_ns - fault.start_ns + 40 * 1_000_000_000
+    return times_ns + int(fault.size) * 1_000_000_000

@@ -12,7 +12,7 @@ import pytest
 
 from fleet.city import city
 from fleet.demo import demo_messages, run_demo
-from fleet.faults import Breakage, Fault, plan
+from fleet.demo_faults import Breakage, Fault, plan
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS

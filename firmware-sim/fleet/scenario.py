@@ -1,0 +1,273 @@
+"""Scenarios: which devices, for how long, in which weather, with which faults.
+
+A scenario is TOML:
+
+    title = "A school day"
+    seed = 7
+    start = "2026-03-27T00:00:00Z"     # or given at the start; times are UTC
+    length = "3d"
+    step = "15m"                       # flows are constant within it
+
+    [weather]
+    warmer = 2.0
+    cloud = 0.3
+
+    [radio]
+    loss = 0.02                        # of uplinks
+    confirmed = 0.1                    # of devices
+    gateways = 12
+
+    [[fleet]]
+    kind = "classroom"
+    count = 40
+    period = "15m"
+    network = "things_stack"           # else chirpstack; or chirpstack_protobuf
+
+    [[fault]]
+    kind = "spike"
+    on = "classroom"
+    device = 3                         # the third; left out: chance decides
+    quantity = "temperature"
+    at = "1d 10:00"                    # after the start
+    for = "2h"
+    size = 30.0
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from fleet.errors import ScenarioError
+from fleet.faults import FAULTS
+from fleet.message import SECOND_NS, time_ns_of
+from fleet.weather import Climate
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_CLOCK = re.compile(r"(?:(\d+)d\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?")
+NETWORKS = ("chirpstack", "chirpstack_protobuf", "things_stack")
+DEVICES_MAX = 1_000_000
+
+
+class Radio(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How well devices are heard."""
+
+    loss: float = 0.01
+    confirmed: float = 0.0
+    gateways: int = 12
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        for name, value in (("loss", self.loss), ("confirmed", self.confirmed)):
+            if not 0.0 <= value < 1.0:
+                raise ValueError(f"`{name}`: expected a share from 0 to below 1, found {value}")
+        if not 1 <= self.gateways <= 10_000:
+            raise ValueError(f"`gateways`: expected 1 to 10000, found {self.gateways}")
+
+
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Some devices of one kind; name: what faults call it, the kind's name if left out."""
+
+    kind: str
+    count: int
+    name: str = ""
+    period: str = ""
+    network: str = "chirpstack"
+    city: str = ""
+    feeder: str = ""
+    loss: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse counts and networks that are none."""
+        if not 1 <= self.count <= DEVICES_MAX:
+            raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
+        if self.network not in NETWORKS:
+            raise ValueError(f"`network`: expected one of {_list(NETWORKS)}, found {self.network}")
+        if self.city not in ("", "Dortmund", "Schwerte"):
+            raise ValueError(f"`city`: expected Dortmund or Schwerte, found {self.city}")
+        if self.period:
+            span_s(self.period)
+
+    @property
+    def label(self) -> str:
+        """What faults and devices call it."""
+        return self.name or self.kind
+
+
+class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"for_": "for"}):
+    """A fault as the scenario asks for it; what is left out is chosen by chance or by its kind.
+
+    count  so many of them, on different devices where there are enough
+    """
+
+    kind: str
+    on: str
+    device: int | None = None
+    quantity: str = ""
+    at: str = ""
+    for_: str = ""
+    size: float | None = None
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse kinds that are none and times that can't be read."""
+        if self.kind not in FAULTS:
+            raise ValueError(f"`kind`: expected one of {_list(FAULTS)}, found {self.kind}")
+        if self.at:
+            after_s(self.at)
+        if self.for_:
+            span_s(self.for_)
+        if self.count < 1:
+            raise ValueError(f"`count`: expected 1 or more, found {self.count}")
+
+
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A scenario as its file says it."""
+
+    title: str
+    length: str
+    fleet: tuple[Part, ...]
+    seed: int = 1
+    start: str = ""
+    step: str = "15m"
+    weather: Climate = Climate()
+    radio: Radio = Radio()
+    fault: tuple[FaultSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be simulated."""
+        if not self.fleet:
+            raise ValueError("`fleet`: expected at least one [[fleet]], found none")
+        labels = [part.label for part in self.fleet]
+        double = sorted({label for label in labels if labels.count(label) > 1})
+        if double:
+            raise ValueError(f"`fleet`: expected a name for each alone, found {double[0]} twice")
+        for number, part in enumerate(self.fleet, 1):
+            if part.feeder and part.feeder not in labels:
+                raise ValueError(
+                    f"`fleet` {number}, `feeder`: expected one of {_list(labels)},"
+                    f" found {part.feeder}"
+                )
+        for number, fault in enumerate(self.fault, 1):
+            if fault.on not in labels:
+                raise ValueError(
+                    f"`fault` {number}, `on`: expected one of {_list(labels)}, found {fault.on}"
+                )
+        span_s(self.length)
+        step_s = span_s(self.step)
+        if 900 % step_s:
+            raise ValueError(f"`step`: expected a part of 15m (1m, 5m, 15m …), found {self.step}")
+        if self.start:
+            time_ns_of(self.start)
+
+    def start_ns(self, given_ns: int | None) -> int:
+        """Return the start, UTC ns: the given one, else the scenario's. Errors: ScenarioError."""
+        if given_ns is not None:
+            return given_ns
+        if not self.start:
+            raise ScenarioError("start: expected --from TIME, since the scenario has no `start`")
+        return time_ns_of(self.start)
+
+    @property
+    def length_ns(self) -> int:
+        """Return how long it lasts."""
+        return span_s(self.length) * SECOND_NS
+
+
+def span_s(text: str) -> int:
+    """Return a span such as "90s", "15m", "1d 6h" in whole seconds. Errors: ValueError."""
+    parts = _SPAN.findall(text)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not parts or _SPAN.sub("", text).strip() or seconds < 1 or seconds != int(seconds):
+        raise ValueError(f'expected a span such as "90s", "15m" or "1d 6h", found "{text}"')
+    return int(seconds)
+
+
+def after_s(text: str) -> int:
+    """Return a moment after the start, "36h" or "1d 12:30", in seconds. Errors: ValueError."""
+    match = _CLOCK.fullmatch(text.strip())
+    if match is None:
+        return 0 if text.strip() == "0" else span_s(text)
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return days * 86_400 + hours * 3600 + minutes * 60 + seconds
+
+
+def shipped() -> dict[str, str]:
+    """Return the scenarios that come with Emscher: name -> text of the file."""
+    folder = resources.files("fleet") / "scenarios"
+    return {
+        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda one: one.name)
+        if file.name.endswith(".toml")
+    }
+
+
+def load(name: str) -> Scenario:
+    """Return a scenario by the name of a shipped one, or by the path of a file.
+
+    Errors  ScenarioError, which names the file and the key or the line.
+    """
+    known = shipped()
+    if name in known:
+        return parsed(known[name], name)
+    path = Path(name)
+    if not path.is_file():
+        raise ScenarioError(
+            f"scenario: expected a file or one of {_list(known)}, found {name!r}; "
+            "`emscher sim list` describes them"
+        )
+    try:
+        return parsed(path.read_text(encoding="utf-8"), name)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"{name}: expected a text file in UTF-8, found {error}") from error
+
+
+def parsed(text: str, name: str) -> Scenario:
+    """Return the scenario of a TOML text. Errors: ScenarioError."""
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{name}: expected TOML, found {error}") from error
+    try:
+        return msgspec.convert(tree, Scenario)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise ScenarioError(f"{name}{_where(text, str(error))}") from error
+
+
+def _where(text: str, error: str) -> str:
+    """Return an error of msgspec with the line of the table that it is about."""
+    match = re.search(r"(.*?) - at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?.*`$", error, re.DOTALL)
+    if match is None:
+        return f": {error}"
+    what, table, place, key = match.groups()
+    line = _line(text, table, None if place is None else int(place), key)
+    of = "" if table is None else f"{table}{'' if place is None else f' {int(place) + 1}'}"
+    of += f", {key}" if key else ""
+    return f"{f', line {line}' if line else ''}{f', {of}' if of else ''}: {what}"
+
+
+def _line(text: str, table: str | None, place: int | None, key: str | None) -> int | None:
+    """Return the number of the line where a table's key stands, else the table, else None."""
+    found, seen = None, -1
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        if bare.startswith("["):
+            inside = bare.strip("[] ") == table
+            seen += inside
+            if found is not None:
+                return found
+            if inside and place in (None, seen):
+                found = number
+        else:
+            name = key if found is not None else table if place is None else None
+            if name and re.match(rf"{name}\s*=", bare):
+                return number
+    return found
+
+
+def _list(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,87 @@
+"""Which faults a scenario has: what it leaves open, chance decides, the same for the same seed."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from fleet.chance import key_of, keys_of, uniforms
+from fleet.errors import ScenarioError
+from fleet.faults import FAULTS, Fault, fits, span_ns
+from fleet.kind import Channel
+from fleet.message import SECOND_NS
+from fleet.scenario import FaultSpec, Scenario, after_s, span_s
+from fleet.town import Group
+
+
+class _Where(NamedTuple):
+    """Which of the scenario's faults it is: the nth of those of one [[fault]]."""
+
+    scenario: Scenario
+    start_ns: int
+    place: int
+    nth: int
+
+
+def settled(
+    scenario: Scenario, groups: Mapping[str, Group], start_ns: int
+) -> dict[str, list[Fault]]:
+    """Return the faults of each group; what the scenario leaves open, chance decides.
+
+    Errors  ScenarioError for a fault that its devices cannot have, or outside of the time.
+    """
+    found: dict[str, list[Fault]] = {label: [] for label in groups}
+    number = 0
+    for place, spec in enumerate(scenario.fault, 1):
+        group = groups[spec.on]
+        channel, possible = fits(group.kind, spec.kind, spec.quantity)
+        if not possible:
+            need = FAULTS[spec.kind].on
+            raise ScenarioError(
+                f"fault {place}: expected a {need} in {spec.on}"
+                f"{f' called {spec.quantity}' if spec.quantity else ''} for {spec.kind},"
+                f" found {', '.join(one.quantity for one in group.kind.channels)}"
+            )
+        taken = {one.member for one in found[spec.on]}
+        for nth in range(spec.count):
+            fault = _one(
+                _Where(scenario, start_ns, place, nth), spec, number, group, channel, taken
+            )
+            found[spec.on].append(fault)
+            taken.add(fault.member)
+            number += 1
+    return found
+
+
+def _one(
+    where: _Where, spec: FaultSpec, number: int, group: Group, channel: Channel | None,
+    taken: set[int],
+) -> Fault:  # fmt: skip
+    end_ns = where.start_ns + where.scenario.length_ns
+    key = np.array([key_of("fault", where.scenario.seed, where.place, where.nth)], np.uint64)
+    draws = uniforms(keys_of(key, 0), np.arange(2))
+    if spec.device is not None:
+        member = spec.device - 1 + where.nth
+        if not 0 <= member < len(group):
+            raise ScenarioError(
+                f"fault {where.place}, device: expected 1 to {len(group)} of {spec.on},"
+                f" found {member + 1}"
+            )
+    else:
+        free = [one for one in range(len(group)) if one not in taken] or list(range(len(group)))
+        member = free[int(draws[0] * len(free))]
+    if spec.at:
+        start_ns = where.start_ns + after_s(spec.at) * SECOND_NS
+    else:  # in the middle part: something to learn from before, something to recover in after
+        share = 0.3 + 0.5 * float(draws[1])
+        start_ns = where.start_ns + int(where.scenario.length_ns * share) // SECOND_NS * SECOND_NS
+    if not where.start_ns <= start_ns < end_ns:
+        raise ScenarioError(
+            f"fault {where.place}, at: expected a moment within {where.scenario.length},"
+            f" found {spec.at}"
+        )
+    kind = FAULTS[spec.kind]
+    size = kind.size if spec.size is None else spec.size
+    given_s = span_s(spec.for_) if spec.for_ else None
+    end_ns = span_ns(spec.kind, start_ns, end_ns, given_s, size)
+    return Fault(number, spec.kind, member, channel, start_ns, end_ns, size)

@@ -1,0 +1,315 @@
+"""A scenario on its way: messages in the order of their sending, and the truth behind them."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleet.calendar import DAY_S
+from fleet.days import Ints
+from fleet.exact import Floats
+from fleet.faults import FAULTS
+from fleet.message import SECOND_NS, Message
+from fleet.network import dev_addr_of
+from fleet.sampling import Sampler, Slice, change_of
+from fleet.scenario import Scenario, span_s
+from fleet.settle import settled
+from fleet.speech import spoken
+from fleet.town import Group, town
+
+_ROWS = 4000
+_DAY_NS = DAY_S * SECOND_NS
+_BULK_NS = 40_000_000  # between two messages of a device that catches up
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Truth of a slice, a row for each value; every array is (n,). See docs/simulation.md."""
+
+    device: Ints
+    channel: Ints
+    time_ns: Ints
+    stated_ns: Ints
+    true: Floats
+    sent: Floats
+    copies: Ints
+    fault: Ints
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Truth of a day of one group: Wh or litres of each quarter hour; every array is (n,)."""
+
+    device: Ints
+    direction: Ints
+    start_ns: Ints
+    true: Floats
+    metered: Floats
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A piece of time: what is sent in it, by the time of sending, and what is true."""
+
+    end_ns: int
+    messages: list[Message]
+    samples: list[Samples]
+    energy: list[Energy]
+
+
+class Simulation:
+    """All devices of a scenario from its start to its end; one run each.
+
+    devices, channels, faults  rows for the truth's tables, complete from the beginning
+    """
+
+    def __init__(self, scenario: Scenario, start_ns: int | None = None) -> None:
+        """Build the town and settle the faults. Errors: ScenarioError."""
+        self.scenario = scenario
+        self.start_ns = scenario.start_ns(start_ns)
+        self.end_ns = self.start_ns + scenario.length_ns
+        self.world, self.groups = town(scenario, self.start_ns)
+        self._first = _numbered(self.groups)
+        self._channel_0 = _counted(self.groups)
+        trouble = settled(scenario, self.groups, self.start_ns)
+        self.faults = [one for faults in trouble.values() for one in faults]
+        self._label = {one.number: label for label, all_ in trouble.items() for one in all_}
+        step_s = span_s(scenario.step)
+        ordered = sorted(self.groups.values(), key=lambda group: group.kind.flow == "feeder")
+        for group in ordered:
+            change = change_of(trouble[group.part.label], step_s)
+            group.connect(change, self.groups)
+        self._samplers = [Sampler(group, trouble[group.part.label]) for group in ordered]
+        self._told_hour: dict[int, int] = {}
+
+    @property
+    def per_second(self) -> float:
+        """How many messages a second there are, about."""
+        return float(sum((SECOND_NS / group.period_ns).sum() for group in self.groups.values()))
+
+    def __len__(self) -> int:
+        """Return how many devices there are."""
+        return sum(map(len, self.groups.values()))
+
+    def devices(self) -> list[dict[str, object]]:
+        """Return a row for each device."""
+        rows: list[dict[str, object]] = []
+        for label, group in self.groups.items():
+            feeder = self.groups.get(group.part.feeder)
+            for member, place in enumerate(group.places):
+                behind = (
+                    -1 if feeder is None else self._first[feeder.part.label] + member % len(feeder)
+                )
+                rows.append(
+                    {
+                        "device": group.device(member),
+                        "name": group.names[member],
+                        "kind": group.kind.name,
+                        "label": label,
+                        "city": place.city,
+                        "district": place.district,
+                        "flow": group.kind.flow,
+                        "network": group.part.network if group.identities else "mqtt",
+                        "feeder": behind,
+                        "own_clock": group.kind.own_clock,
+                        "timeless": group.kind.timeless,
+                    }
+                )
+        return rows
+
+    def channels(self) -> list[dict[str, object]]:
+        """Return a row for each channel of each [[fleet]]."""
+        return [
+            {
+                "label": label,
+                "quantity": channel.quantity,
+                "channel": channel.channel,
+                "register": channel.register or "",
+                "step": float(channel.value(1)),
+            }
+            for label, group in self.groups.items()
+            for channel in group.kind.channels
+        ]
+
+    def fault_rows(self) -> list[dict[str, object]]:
+        """Return a row for each fault, by its start."""
+        rows = []
+        for one in sorted(self.faults, key=lambda fault: (fault.start_ns, fault.number)):
+            group = self.groups[self._label[one.number]]
+            rows.append(
+                {
+                    "number": one.number,
+                    "kind": one.kind,
+                    "device": self._first[group.part.label] + one.member,
+                    "device_id": group.device(one.member),
+                    "quantity": one.channel.quantity if one.channel else "",
+                    "channel": one.channel.channel if one.channel else "",
+                    "start_ns": one.start_ns,
+                    "end_ns": one.end_ns,
+                    "size": one.size,
+                    "text": f"{group.names[one.member]}: {FAULTS[one.kind].text}",
+                }
+            )
+        return rows
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the whole run, a piece of time after the other."""
+        late: list[tuple[int, int, Message]] = []
+        order = 0
+        width_ns = max(SECOND_NS, int(_ROWS / max(self.per_second, 1e-9)) * SECOND_NS)
+        begin = self.start_ns
+        hello = self._hello()
+        while begin < self.end_ns:
+            midnight = (begin // _DAY_NS + 1) * _DAY_NS
+            end = min(begin + width_ns, midnight, self.end_ns)
+            for sampler in self._samplers:
+                if sampler.group.meters is not None:
+                    sampler.group.meters.go_to(begin // _DAY_NS)
+            samples: list[Samples] = []
+            fresh = hello
+            hello = []
+            for sampler in self._samplers:
+                rows = sampler.slice(begin, end)
+                if len(rows.which):
+                    self._told(sampler, rows, fresh, samples)
+            for message in fresh:
+                heapq.heappush(late, (message.time_ns, order, message))
+                order += 1
+            ready = []
+            while late and (late[0][0] < end or end == self.end_ns):
+                ready.append(heapq.heappop(late)[2])
+            energy = self._energy(begin) if end in {midnight, self.end_ns} else []
+            yield Batch(end, ready, samples, energy)
+            begin = end
+
+    def messages(self) -> Iterator[Message]:
+        """Yield only what is sent."""
+        for batch in self.batches():
+            yield from batch.messages
+
+    def _hello(self) -> list[Message]:
+        """Return what devices say when the simulation begins: announcements and joins."""
+        told: list[Message] = []
+        for group in self.groups.values():
+            for member, speaker in enumerate(group.speakers):
+                if group.kind.hello is not None:
+                    told += group.kind.hello(speaker, self.start_ns)
+                if group.server is not None and group.frame_0[member] < 1000:  # a fresh one
+                    identity = group.identities[member]
+                    joined = group.server.join(identity, self.start_ns, dev_addr_of(identity))
+                    told.append(joined)
+        return told
+
+    def _told(
+        self, sampler: Sampler, rows: Slice, messages: list[Message], samples: list[Samples]
+    ) -> None:
+        """Put a group's rows into messages, and their truth beside them."""
+        group = sampler.group
+        lost = ~rows.is_sent
+        if group.radio is not None:
+            lost = lost | group.radio.lost(rows.which, rows.turn)
+        copies = np.where(lost | rows.garbage, 0, 1)
+        send_ns = rows.times_ns.copy()
+        twice = np.zeros(len(lost), np.int64)
+        for one in sampler.faults:
+            touched = one.covers(rows.which, rows.times_ns)
+            if not touched.any():
+                continue
+            if one.kind == "duplicate":
+                copies = np.where(touched, copies * 2, copies)
+                twice[touched] = int(one.size * SECOND_NS)
+            elif one.kind == "late_bulk":
+                send_ns[touched] = one.end_ns + rows.turn[touched] % 1000 * _BULK_NS
+            elif one.kind == "reordered":
+                block = max(2, int(one.size))
+                behind = block - 1 - 2 * (rows.turn[touched] % block)
+                send_ns[touched] += behind * group.period_ns[one.member]
+        made = spoken(group, rows, lost)
+        for at, sent in made:
+            for message in sent:
+                payload = message.payload
+                if rows.garbage[at]:
+                    payload = payload[: len(payload) // 2]
+                when = int(send_ns[at])
+                messages.append(message._replace(time_ns=when, payload=payload))
+                if twice[at]:
+                    messages.append(message._replace(time_ns=when + int(twice[at])))
+        self._true(group, rows, copies, samples)
+
+    def _true(self, group: Group, rows: Slice, copies: Ints, samples: list[Samples]) -> None:
+        label = group.part.label
+        device = self._first[label] + rows.which
+        for place, channel in enumerate(group.kind.channels):
+            number = np.full(len(device), self._channel_0[label] + place, np.int64)
+            samples.append(
+                Samples(
+                    device, number, rows.times_ns, rows.stated_ns,
+                    channel.value(rows.true[channel.key]), channel.value(rows.told[channel.key]),
+                    copies, rows.fault,
+                )
+            )  # fmt: skip
+        if rows.history.shape[1]:
+            samples += self._hours(group, rows, copies)
+
+    def _hours(self, group: Group, rows: Slice, copies: Ints) -> Iterator[Samples]:
+        """Yield the truth of the hours that a message tells again, each once."""
+        channel, label = group.kind.channels[0], group.part.label
+        hour_ns = 3600 * SECOND_NS
+        for at in np.flatnonzero(copies > 0):
+            last = int(rows.stated_ns[at] // hour_ns)
+            member = self._first[label] + int(rows.which[at])
+            first = max(last - group.kind.history_hours, self._told_hour.get(member, -1) + 1)
+            self._told_hour[member] = last
+            count = last - first + 1
+            if count < 1:
+                continue
+            times = np.arange(first, last + 1, dtype=np.int64) * hour_ns
+            values = channel.value(rows.history[at, -count:])
+            fixed = np.full(count, 1, np.int64)
+            yield Samples(
+                fixed * member, fixed * self._channel_0[label], times, times, values, values,
+                fixed * copies[at], fixed * rows.fault[at],
+            )  # fmt: skip
+
+    def _energy(self, begin_ns: int) -> list[Energy]:
+        found = []
+        for sampler in self._samplers:
+            group = sampler.group
+            if group.meters is None:
+                continue
+            quarters = group.meters.quarters()
+            starts = quarters.number * _DAY_NS + np.arange(96, dtype=np.int64) * 900 * SECOND_NS
+            inside = (starts >= self.start_ns) & (starts + 900 * SECOND_NS <= self.end_ns)
+            count = int(inside.sum())
+            device = np.repeat(self._first[group.part.label] + np.arange(len(group)), count)
+            sides = [(0, quarters.true_import, quarters.metered_import)]
+            if any(channel.register == "export" for channel in group.kind.channels):
+                sides.append((1, quarters.true_export, quarters.metered_export))
+            for direction, true, metered in sides:
+                found.append(
+                    Energy(
+                        device,
+                        np.full(len(device), direction, np.int64),
+                        np.tile(starts[inside], len(group)),
+                        true[:, inside].reshape(-1) / 3_600_000,
+                        metered[:, inside].reshape(-1) / 3_600_000,
+                    )
+                )
+        return found
+
+
+def _numbered(groups: dict[str, Group]) -> dict[str, int]:
+    first, found = 0, {}
+    for label, group in groups.items():
+        found[label] = first
+        first += len(group)
+    return found
+
+
+def _counted(groups: dict[str, Group]) -> dict[str, int]:
+    first, found = 0, {}
+    for label, group in groups.items():
+        found[label] = first
+        first += len(group.kind.channels)
+    return found

@@ -1,0 +1,172 @@
+"""The devices of a scenario: who they are, when each speaks, what is behind each meter."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleet import chirpstack, chirpstack_protobuf, things_stack
+from fleet.chance import Keys, key_of, keys_of, uniforms
+from fleet.days import Days, Ints
+from fleet.errors import ScenarioError
+from fleet.flows import ELECTRIC, FLOWS
+from fleet.kind import Kind, Speaker
+from fleet.kinds import KINDS
+from fleet.message import SECOND_NS
+from fleet.meters import Change, Feeder, Meters
+from fleet.network import Identity
+from fleet.places import Place, place_of
+from fleet.radio import Radio, local_eui
+from fleet.scenario import NETWORKS, Part, Scenario, span_s
+from fleet.weather import Weather
+
+_SERVERS: Mapping[str, ModuleType] = dict(
+    zip(NETWORKS, (chirpstack, chirpstack_protobuf, things_stack), strict=True)
+)
+_MS = 1_000_000
+_DRIFT_PPM = 40  # of a device's quartz, either way
+_RATED_VA = 400_000
+_BRIEFLY = {"ä": "ae", "ö": "oe", "ü": "ue"}
+
+
+@dataclass(frozen=True)
+class World:
+    """What all devices share."""
+
+    seed: int
+    weather: Weather
+    days: Days
+
+
+class Group:
+    """The devices of one [[fleet]].
+
+    keys (n,) decide all chance; names, places and speakers are lists of n
+    period_ns (n,): how often each speaks, by its own quartz; phase_ns (n,): when it began
+    """
+
+    def __init__(self, world: World, scenario: Scenario, part: Part, start_ns: int) -> None:
+        """Build them. Errors: ScenarioError."""
+        if part.kind not in KINDS:
+            raise ScenarioError(
+                f"fleet, kind: expected one of {', '.join(KINDS)}, found {part.kind!r};"
+                " `emscher sim list --kinds` describes them"
+            )
+        self.world, self.part, self.start_ns = world, part, start_ns
+        self.kind: Kind = KINDS[part.kind]
+        count = part.count
+        self.key_list = [key_of("device", world.seed, part.label, n) for n in range(count)]
+        self.keys: Keys = np.array(self.key_list, np.uint64)
+        self.places = [place_of(float(draw), part.city) for draw in self._draws(0)]
+        self.names = [_name(place, part.label, n) for n, place in enumerate(self.places, 1)]
+        self.speakers = [
+            Speaker(name, 10_000_000 + key % 89_999_999)
+            for name, key in zip(self.names, self.key_list, strict=True)
+        ]
+        period_s = span_s(part.period) if part.period else self.kind.period_s
+        ppm = (2.0 * self._draws(1) - 1.0) * _DRIFT_PPM
+        period_ns = period_s * SECOND_NS
+        self.period_ns: Ints = period_ns + (ppm * (period_ns // 1_000_000)).astype(np.int64)
+        self.phase_ns: Ints = (self._draws(2) * period_ns).astype(np.int64)
+        self.frame_0: Ints = (self._draws(3) * 40_000).astype(np.int64)
+        self.meters: Meters | None = None
+        self.server: ModuleType | None = None
+        self.radio: Radio | None = None
+        self.identities: list[Identity] = []
+        if self.kind.payload is not None:
+            self._join_network(scenario, period_ns)
+
+    def __len__(self) -> int:
+        """Return how many devices there are."""
+        return len(self.key_list)
+
+    def device(self, member: int) -> str:
+        """Return the name under which a device is known: its DevEUI, else as it calls itself."""
+        if self.kind.device is not None:
+            return self.kind.device(self.speakers[member])
+        return self.identities[member].dev_eui if self.identities else self.names[member]
+
+    def due(self, begin_ns: int, end_ns: int) -> tuple[NDArray[np.intp], Ints, Ints]:
+        """Return who speaks in [begin, end): places, how often before, and when; (k,) each.
+
+        Times are UTC ns in whole ms; of devices that state their own time in whole seconds.
+        """
+        since = self.start_ns + self.phase_ns
+        first = np.maximum(-((since - begin_ns) // self.period_ns), 0)
+        after = np.maximum(-((since - end_ns) // self.period_ns), 0)
+        often = after - first
+        which = np.repeat(np.arange(len(self)), often)
+        inside = np.arange(len(which)) - np.repeat(np.cumsum(often) - often, often)
+        turn = first[which] + inside
+        times_ns = since[which] + turn * self.period_ns[which]
+        grain = SECOND_NS if self.kind.own_clock else _MS
+        return which, turn, times_ns // grain * grain
+
+    def connect(self, change: Change | None, groups: Mapping[str, "Group"]) -> None:
+        """Put meters where something flows; a station sums those that name it as their feeder."""
+        days = self.world.days
+        if self.kind.flow == "feeder":
+            behind: list[list[tuple[Meters, int]]] = [[] for _ in range(len(self))]
+            for other in groups.values():
+                if other.part.feeder == self.part.label:
+                    if other.meters is None or other.kind.flow not in ELECTRIC:
+                        raise ScenarioError(
+                            f"fleet {other.part.label}, feeder: expected an electricity meter"
+                            f" behind {self.part.label}, found {other.kind.text}"
+                        )
+                    for member in range(len(other)):
+                        behind[member % len(self)].append((other.meters, member))
+            self.meters = Feeder(days, behind, [_RATED_VA] * len(self))
+        elif self.kind.flow:
+            flow = FLOWS[self.kind.flow]
+            self.meters = Meters(days, self.key_list, [flow] * len(self), change)
+
+    def _join_network(self, scenario: Scenario, period_ns: int) -> None:
+        part = self.part
+        self.server = _SERVERS[part.network]
+        self.identities = [
+            Identity(
+                dev_eui=local_eui("device", scenario.seed, part.label, n),
+                name=self.names[n],
+                profile=self.kind.profile,
+                tenant=place.city,
+                application=f"{place.city.lower()}-sensors",
+                tags={"tenant": place.city.lower(), "district": place.district},
+                brand=self.kind.brand,
+                model=self.kind.model,
+            )
+            for n, place in enumerate(self.places)
+        ]
+        air = scenario.radio
+        loss = air.loss if part.loss is None else part.loss
+        self.radio = Radio(
+            self.keys,
+            seed=scenario.seed,
+            gateways=air.gateways,
+            loss=loss,
+            confirmed=air.confirmed,
+        )
+        # A slow device keeps the duty cycle by speaking less often.
+        self.period_ns = np.maximum(self.period_ns, self.radio.shortest_ns(32))
+
+    def _draws(self, stream: int) -> NDArray[np.float64]:
+        return uniforms(keys_of(self.keys, 30 + stream), np.zeros(len(self.keys), np.int64))
+
+
+def town(scenario: Scenario, start_ns: int) -> tuple[World, dict[str, Group]]:
+    """Return the world and its groups by label; meters are not connected yet."""
+    world = World(
+        scenario.seed,
+        weather := Weather(scenario.seed, scenario.weather),
+        Days(weather, span_s(scenario.step)),
+    )
+    groups = {part.label: Group(world, scenario, part, start_ns) for part in scenario.fleet}
+    return world, groups
+
+
+def _name(place: Place, label: str, number: int) -> str:
+    """Return a name that an operator can read: "dortmund-hoerde-classroom-003"."""
+    plain = "".join(_BRIEFLY.get(letter, letter) for letter in label.lower())
+    return f"{place.city.lower()}-{place.short}-{plain}-{number:03d}"
