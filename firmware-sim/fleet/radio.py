@@ -19,6 +19,8 @@ DUTY_CYCLE = 100
 
 _REACHED = 4
 _NOISE_DBM = -117
+_DEAF_DBM = -122
+_KEPT_MAX = 200_000
 _NEEDS_DBM = ((-100, 5), (-105, 4), (-110, 3), (-115, 2), (-119, 1))
 
 
@@ -38,16 +40,17 @@ class Radio:
         self._keys = keys_of(keys, 20)
         self._loss = loss
         self._ids = [local_eui("gateway", seed, number) for number in range(gateways)]
-        places = np.arange(_REACHED, dtype=np.int64)
+        self._kept: dict[int, Heard] = {}
+        places = np.arange(min(_REACHED, gateways), dtype=np.int64)
+        zero = np.zeros(len(keys), np.int64)
         draws = uniforms(self._keys[:, None], places)
-        self.confirmed = uniforms(keys_of(keys, 21), np.zeros(len(keys), np.int64)) < confirmed
+        self.confirmed = uniforms(keys_of(keys, 21), zero) < confirmed
         dbm = -70 - (44 * draws).astype(np.int64) - 6 * places
-        numbers = (uniforms(self._keys[:, None], places + 8) * gateways).astype(np.int64)
-        best = dbm.max(axis=1, initial=-200)
+        nearest = (uniforms(self._keys, zero + 8) * gateways).astype(np.int64)
         dr = np.zeros(len(keys), np.int64)
         for needed, rate in reversed(_NEEDS_DBM):
-            dr[best > needed] = rate
-        self.reach = Reach(numbers, dbm, dr)
+            dr[dbm.max(axis=1) > needed] = rate
+        self.reach = Reach((nearest[:, None] + places) % gateways, dbm, dr)
 
     def lost(self, which: NDArray[np.intp], frame: Ints) -> NDArray[np.bool_]:
         """Return which uplinks nobody heard; a confirmed one is sent again once; (n,) -> (n,)."""
@@ -57,26 +60,30 @@ class Radio:
 
     def heard(self, which: NDArray[np.intp], frame: Ints) -> list[tuple[Heard, ...]]:
         """Return by which gateways each uplink was heard, the best first; (n,) -> n."""
-        places = np.arange(_REACHED, dtype=np.int64)
+        places = np.arange(self.reach.dbm.shape[1], dtype=np.int64)
         draws = uniforms(self._keys[which][:, None], frame[:, None] * 64 + 8 + places)
         dbm = self.reach.dbm[which] + (draws * 7).astype(np.int64) - 3
-        hears = (draws * 1000 % 1.0 < 0.7) & (dbm > -122)
-        channel = (draws[:, 0] * 997 % 1.0 * 8).astype(np.int64)
-        told = []
-        numbers = self.reach.gateways[which]
-        for row in range(len(which)):
-            by_gateway: dict[int, int] = {}
-            for place in range(_REACHED):
-                if place == 0 or hears[row, place]:
-                    by_gateway.setdefault(int(numbers[row, place]), int(dbm[row, place]))
-            best_first = sorted(by_gateway.items(), key=lambda one: -one[1])
-            told.append(
-                tuple(
-                    Heard(self._ids[number], strength, _snr(strength), int(channel[row]))
-                    for number, strength in best_first
-                )
-            )
-        return told
+        hears = (draws * 1000 % 1.0 < 0.7) & (dbm > _DEAF_DBM)
+        hears[:, 0] = True
+        channel = (draws[:, :1] * 997 % 1.0 * 8).astype(np.int64)
+        codes = (self.reach.gateways[which] * 256 - dbm) * 8 + channel
+        order = np.argsort(np.where(hears, -dbm, 999), axis=1, kind="stable")
+        sorted_codes = np.take_along_axis(codes, order, axis=1).tolist()
+        kept, made = self._kept, self._made
+        return [
+            tuple([kept.get(code) or made(code) for code in row[:count]])
+            for row, count in zip(sorted_codes, hears.sum(axis=1).tolist(), strict=True)
+        ]
+
+    def _made(self, code: int) -> Heard:
+        """Return what a gateway, a strength and a channel make, and keep it: there are few."""
+        if len(self._kept) > _KEPT_MAX:
+            self._kept.clear()
+        rest, channel = divmod(code, 8)
+        gateway, strength = divmod(rest, 256)
+        found = Heard(self._ids[gateway], -strength, _snr(-strength), channel)
+        self._kept[code] = found
+        return found
 
     def shortest_ns(self, size: int) -> Ints:
         """Return how far apart uplinks of that payload must be for the duty cycle, ns; (n,)."""

@@ -226,15 +226,21 @@ class Simulation:
                 behind = block - 1 - 2 * (rows.turn[touched] % block)
                 send_ns[touched] += behind * group.period_ns[one.member]
         made = spoken(group, rows, lost)
+        as_due = not sampler.faults  # most groups in most slices: nothing is late or spoilt
         for at, sent in made:
+            if as_due:
+                messages += sent
+                continue
+            when, later = int(send_ns[at]), int(twice[at])
             for message in sent:
+                shift = when - int(rows.times_ns[at])
                 payload = message.payload
                 if rows.garbage[at]:
                     payload = payload[: len(payload) // 2]
-                when = int(send_ns[at])
-                messages.append(message._replace(time_ns=when, payload=payload))
-                if twice[at]:
-                    messages.append(message._replace(time_ns=when + int(twice[at])))
+                one = message._replace(time_ns=message.time_ns + shift, payload=payload)
+                messages.append(one)
+                if later:
+                    messages.append(one._replace(time_ns=one.time_ns + later))
         self._true(group, rows, copies, samples)
 
     def _true(self, group: Group, rows: Slice, copies: Ints, samples: list[Samples]) -> None:
