@@ -1,7 +1,7 @@
 """Decentlab payloads: version, device id, flags, and the words of the sensors that are flagged.
 
-Source: Decentlab, data sheets ("Payload") and decoders published for each product. All numbers
-are big-endian, 16 bits; bit n of the flags says that the words of the product's n-th sensor are
+Source: Decentlab, the decoders published for each product (decentlab-decoders). All numbers are
+big-endian, 16 bits; bit n of the flags says that the words of the product's n-th sensor are
 there. Names and units are those of the maker's decoder. Uplinks come on FPort 1.
 
 What the decoder derives is left out here: the permittivity of soil. `illuminance` stands for the

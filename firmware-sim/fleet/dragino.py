@@ -1,12 +1,13 @@
 """Dragino payloads: one big-endian frame of eleven bytes (LDDS75: eight) for each model.
 
-Source: Dragino, user manuals of LHT65N, LSE01, LDDS75, LAQ4, LLDS12 and SW3L, chapter "Uplink
-Payload", and the decoders that Dragino publishes, whose field names and units these are.
+Source: the decoders that Dragino publishes for LHT65N, LSE01, LDDS75, LAQ4, LLDS12 and SW3L (The
+Things Network, lorawan-devices, vendor/dragino), whose field names and units these are.
 Measurements come on FPort 2, the device's settings on FPort 5.
 
 The battery stands in mV, in 14 bits. A probe that isn't plugged in sends 0x7fff. Negative
 temperatures are two's complement; the published decoder of LSE01 reads those of the soil 0.01 Cel
-too high, as the manual's example does.
+too high. Written from memory, and not compared with the manuals: from which voltage on LHT65N
+calls its battery good, and what it sends where it has no external sensor.
 """
 
 import struct

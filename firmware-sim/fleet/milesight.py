@@ -1,8 +1,9 @@
 """Milesight payloads: channel id, channel type, little-endian value, one after the other.
 
 Source: Milesight, payload definitions of each product (SensorDecoders, README of AM103, AM107,
-AM300_v2, EM300-TH, EM300-MCS, EM300-SLD, EM310-UDL, EM320-TH, EM500-SMT, EM500-SMTC, EM500-UDL, WS301,
-VS133). Field names, units and words are those of the maker's decoders. Uplinks come on FPort 85.
+AM300_v2, EM300-TH, EM300-MCS, EM300-SLD, EM310-UDL, EM320-TH, EM500-SMT, EM500-SMTC, EM500-UDL,
+WS301, VS133). Field names, units and words are those of the maker's decoders. Uplinks come on
+FPort 85.
 """
 
 import struct

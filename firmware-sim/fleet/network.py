@@ -97,23 +97,19 @@ class NetworkServer(Protocol):
 
     NAME: str
 
-    @staticmethod
-    def uplink(identity: Identity, up: Uplink) -> Message:
+    def uplink(self, identity: Identity, up: Uplink) -> Message:
         """Return the message about a data frame."""
 
-    @staticmethod
-    def join(identity: Identity, time_ns: int, dev_addr: str) -> Message:
+    def join(self, identity: Identity, time_ns: int, dev_addr: str) -> Message:
         """Return the message about a device that joined and got that address."""
 
-    @staticmethod
     def status(
-        identity: Identity, time_ns: int, *, margin: int, battery_level: float | None
+        self, identity: Identity, time_ns: int, *, margin: int, battery_level: float | None
     ) -> Message | None:
         """Return the message about a DevStatusAns; see `checked_margin`, `wire_battery`."""
 
-    @staticmethod
     def ack(
-        identity: Identity, time_ns: int, f_cnt_down: int, acknowledged: bool
+        self, identity: Identity, time_ns: int, f_cnt_down: int, acknowledged: bool
     ) -> Message | None:
         """Return the message about a confirmed downlink that was acknowledged, or was not."""
 
