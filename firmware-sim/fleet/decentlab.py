@@ -10,6 +10,7 @@ two light channels of a light without infrared, as LEDs are: the infrared channe
 
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from fleet.errors import EncodingError
@@ -125,9 +126,18 @@ def encode(product: str, device_id: int, values: Mapping[str, float]) -> bytes:
         raise EncodingError(f"Decentlab device id: expected 0…{_WORD_MAX}, found {device_id}")
     if "illuminance" in values and _LIGHT in sensors:
         values = _as_counts(values)
-    flags, words, used = 0, [], 0
+    layout, flags, words = _plan(product, tuple(values))
+    steps = [_step(product, word, values[word.name]) for word in words]
+    return layout.pack(_VERSION, device_id, flags, *steps)
+
+
+@lru_cache(maxsize=1024)
+def _plan(product: str, names: tuple[str, ...]) -> tuple[struct.Struct, int, tuple[_Word, ...]]:
+    """Return layout, flags and words; EncodingError as `encode` raises it for names."""
+    sensors, flags = _PRODUCTS[product], 0
+    words: list[_Word] = []
     for at, sensor in enumerate(sensors):
-        there = [word.name for word in sensor if word.name in values]
+        there = [word.name for word in sensor if word.name in names]
         if not there:
             continue
         if len(there) < len(sensor):
@@ -136,15 +146,14 @@ def encode(product: str, device_id: int, values: Mapping[str, float]) -> bytes:
                 f"together, found {', '.join(there)}"
             )
         flags |= 1 << at
-        used += len(there)
-        words += [_step(product, word, values[word.name]) for word in sensor]
-    if used < len(values):
-        known = {word.name for sensor in sensors for word in sensor}
+        words += sensor
+    known = {word.name for sensor in sensors for word in sensor}
+    if not set(names) <= known:
         raise EncodingError(
             f"Decentlab {product}: expected some of {', '.join(sorted(known))}, "
-            f"found {', '.join(sorted(values.keys() - known))}"
+            f"found {', '.join(sorted(set(names) - known))}"
         )
-    return struct.pack(f">BHH{len(words)}H", _VERSION, device_id, flags, *words)
+    return struct.Struct(f">BHH{len(words)}H"), flags, tuple(words)
 
 
 def _as_counts(values: Mapping[str, float]) -> dict[str, float]:
@@ -160,9 +169,9 @@ def _as_counts(values: Mapping[str, float]) -> dict[str, float]:
 def _step(product: str, word: _Word, value: float) -> int:
     exact = (value + word.shift) * word.steps / word.unit
     # A comparison with NaN is false, so that it is refused as well.
-    if not -0.5 <= exact <= _WORD_MAX + 0.5 or not 0 <= round(exact) <= _WORD_MAX:
-        least, most = (at * word.unit / word.steps - word.shift for at in (0, _WORD_MAX))
-        raise EncodingError(
-            f"Decentlab {product} {word.name}: expected {least:g}…{most:g}, found {value}"
-        )
-    return round(exact)
+    if -1 <= exact <= _WORD_MAX + 1 and 0 <= (step := round(exact)) <= _WORD_MAX:
+        return step
+    least, most = (at * word.unit / word.steps - word.shift for at in (0, _WORD_MAX))
+    raise EncodingError(
+        f"Decentlab {product} {word.name}: expected {least:g}…{most:g}, found {value}"
+    )

@@ -8,6 +8,7 @@ FPort 85.
 
 import struct
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from fleet.errors import EncodingError
@@ -22,6 +23,15 @@ class _Channel(NamedTuple):
     layout: str  # struct, without the byte order
     per_unit: int = 1  # wire steps of one unit
     words: tuple[str, ...] = ()  # what 0, 1, … mean
+
+
+class _Plan(NamedTuple):
+    """How the values of some names make a payload."""
+
+    layout: struct.Struct
+    slots: tuple[bytes | int, ...]  # heads, and zeros where the values go
+    places: tuple[tuple[int, int, dict[Value, int]], ...]  # slot, steps of a unit, words
+    channels: tuple[_Channel, ...]
 
 
 class _History(NamedTuple):
@@ -145,29 +155,52 @@ def encode(product: str, values: Mapping[str, Value] | Iterable[tuple[str, Value
     Errors  EncodingError for an unknown product, name or word, a broken group, or a value that
             doesn't fit.
     """
-    channels = _BY_NAME.get(product)
-    if channels is None:
+    if isinstance(values, Mapping):
+        names, told = tuple(values), list(values.values())
+    else:
+        pairs = list(values)
+        names, told = tuple(name for name, _ in pairs), [value for _, value in pairs]
+    plan = _plan(product, names)
+    slots = list(plan.slots)
+    try:
+        for (at, per_unit, words), value in zip(plan.places, told, strict=True):
+            slots[at] = words[value] if words else round(value * per_unit)
+        return plan.layout.pack(*slots)
+    except (struct.error, ValueError, OverflowError, TypeError, KeyError):
+        return _one_by_one(product, plan, told)  # it tells which value doesn't fit
+
+
+@lru_cache(maxsize=1024)
+def _plan(product: str, names: tuple[str, ...]) -> _Plan:
+    """Return how these names are laid out; EncodingError as `encode` raises it for names."""
+    known = _BY_NAME.get(product)
+    if known is None:
         raise EncodingError(f"Milesight: expected one of {', '.join(_PRODUCTS)}, found {product!r}")
-    pairs = list(values.items() if isinstance(values, Mapping) else values)
-    payload = bytearray()
+    channels: list[_Channel] = []
+    slots: list[bytes | int] = []
+    places: list[tuple[int, int, dict[Value, int]]] = []
     at = 0
-    while at < len(pairs):
-        channel = channels.get(pairs[at][0])
+    while at < len(names):
+        channel = known.get(names[at])
         if channel is None:
             raise EncodingError(
-                f"Milesight {product}: expected one of {', '.join(channels)}, "
-                f"found {pairs[at][0]!r}"
+                f"Milesight {product}: expected one of {', '.join(known)}, found {names[at]!r}"
             )
-        group = pairs[at : at + len(channel.names)]
-        if tuple(name for name, _ in group) != channel.names:
+        group = names[at : at + len(channel.names)]
+        if group != channel.names:
             raise EncodingError(
                 f"Milesight {product}: expected {', '.join(channel.names)} one after the other, "
-                f"found {', '.join(name for name, _ in group)}"
+                f"found {', '.join(group)}"
             )
-        payload += channel.head
-        payload += _packed(product, channel, [value for _, value in group])
+        channels.append(channel)
+        words: dict[Value, int] = {word: step for step, word in enumerate(channel.words)}
+        slots.append(channel.head)
+        for _ in group:
+            places.append((len(slots), channel.per_unit, words))
+            slots.append(0)
         at += len(group)
-    return bytes(payload)
+    layout = "".join(f"{len(channel.head)}s{channel.layout}" for channel in channels)
+    return _Plan(struct.Struct(f"<{layout}"), tuple(slots), tuple(places), tuple(channels))
 
 
 def encode_past(product: str, rows: Iterable[tuple[int, Mapping[str, float]]]) -> bytes:
@@ -202,12 +235,19 @@ def encode_past(product: str, rows: Iterable[tuple[int, Mapping[str, float]]]) -
     return bytes(payload)
 
 
+def _one_by_one(product: str, plan: _Plan, told: list[Value]) -> bytes:
+    payload, at = bytearray(), 0
+    for channel in plan.channels:
+        payload += channel.head
+        payload += _packed(product, channel, told[at : at + len(channel.names)])
+        at += len(channel.names)
+    return bytes(payload)
+
+
 def _packed(product: str, channel: _Channel, values: list[Value]) -> bytes:
     try:
         steps = [
-            _word_step(product, channel, value)
-            if channel.words
-            else round(float(value) * channel.per_unit)
+            _word_step(product, channel, value) if channel.words else _number_step(channel, value)
             for value in values
         ]
         return struct.pack(f"<{channel.layout}", *steps)
@@ -216,6 +256,12 @@ def _packed(product: str, channel: _Channel, values: list[Value]) -> bytes:
             f"Milesight {product} {channel.names[0]}: expected what fits {channel.layout!r} in "
             f"steps of 1/{channel.per_unit}, found {values}"
         ) from error
+
+
+def _number_step(channel: _Channel, value: Value) -> int:
+    if isinstance(value, str):
+        raise ValueError("a word in place of a number")
+    return round(value * channel.per_unit)
 
 
 def _word_step(product: str, channel: _Channel, value: Value) -> int:

@@ -223,6 +223,7 @@ def test_every_product_has_values_of_their_own_names():
         ("EM300-TH", {"humidity": -0.5}, "humidity"),
         ("EM300-TH", {"humidity": 128}, "humidity"),
         ("EM300-TH", {"humidity": "wet"}, "humidity"),
+        ("EM300-TH", {"battery": 5, "humidity": "5"}, "humidity"),
         ("AM103", {"co2": float("nan")}, "co2"),
         ("AM103", {"co2": float("inf")}, "co2"),
         ("WS301", {"door": "ajar"}, "close or open, found 'ajar'"),
