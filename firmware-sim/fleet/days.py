@@ -71,10 +71,10 @@ class Days:
         local_s = middles + offset_s(middles)
         noon = np.array([number * DAY_S + DAY_S // 2], np.int64)
         local_days = local_s // DAY_S
-        kinds = {int(day): day_type(int(day)) for day in np.unique(local_days)}
-        kind = np.array([kinds[int(day)] for day in local_days])
-        closed = {day: is_school_holiday(day) for day in kinds}
-        free = np.array([closed[int(day)] for day in local_days])
+        first = int(local_days[0])
+        which = local_days - first  # a UTC day lies in two local ones
+        kind = np.array([day_type(first), day_type(first + 1)])[which]
+        free = np.array([is_school_holiday(first), is_school_holiday(first + 1)])[which]
         seconds = middles.astype(np.float64)
         return Day(
             number,

@@ -1,32 +1,36 @@
-"""The demo city's stream: eight days of history at full speed, then life with its faults."""
+"""The demonstration: eight days of history at full speed, then life with its faults.
+
+It is the scenario `demo`. Devices speak, and registers count, since a fixed day, so a city that is
+started again fits onto its own past.
+"""
 
 import asyncio
-import heapq
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import aiomqtt
+from msgspec.structs import replace
 
-from fleet.city import city
-from fleet.demo_faults import Breakage, plan
-from fleet.devices import Device
 from fleet.errors import BrokerAbsentError, BrokerLostError
-from fleet.ledger import FIRST_DAY
-from fleet.message import SECOND_NS, Message
-from fleet.nature import DAY_S, key_of, uniform
-from fleet.publisher import Broker, connected, publish, publish_all
+from fleet.message import SECOND_NS, Message, time_ns_of
+from fleet.publisher import Broker, connected, publish_all
+from fleet.scenario import Scenario, load
+from fleet.simulation import Simulation
 from fleet.tasks import end
 
+ANCHOR_NS = time_ns_of("2026-01-01T00:00:00Z")
+_HISTORY_S = 8 * 86_400
+_BEAT = "4s"
 _PAUSES_S = (0.25, 0.5, 1.0, 2.0, 5.0)
-_LIVE_REPORT_EVERY = 50
+_REPORT_EVERY = 100
+_ROWS_AT_ONCE = 40  # a few ms of work between two messages, so that nobody waits
 _LATE_NS_MAX = 10 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the demo tells its caller.
+    """What the demonstration tells its caller.
 
     stage  "history", "live", "fault" or "waiting" (for the broker)
     sent   messages acknowledged in this stage; total: how many there will be, None: no end
@@ -39,13 +43,13 @@ class Progress:
     text: str = ""
 
 
-def demo_messages(start_ns: int, end_ns: int, step_ns: int, seed: int) -> Iterator[Message]:
-    """Yield what the city sends in [start, end), fault-free, in the order of time.
+def demo_messages(start_ns: int, end_ns: int, *, seed: int = 1, period: str = "") -> list[Message]:
+    """Return what the city sends in [start, end), without faults, in the order of time.
 
-    Each device speaks once a step, at its own second of it; steps are counted from 1970, so two
-    runs that overlap send the same bytes for the same moments.
+    Runs that overlap send the same bytes for the same moments. period  "10s": denser than usual
     """
-    yield from _history(city(seed), start_ns, end_ns, step_ns, seed)
+    length_s = max((end_ns - start_ns) // SECOND_NS, 1)
+    return _quiet(start_ns, length_s, seed, period)[1]
 
 
 async def run_demo(
@@ -59,19 +63,17 @@ async def run_demo(
     report: Callable[[Progress], None] = lambda progress: None,
     username: str | None = None,
     password: str | None = None,
-    history_s: int = 8 * DAY_S,
-    step_s: int = 900,
-    beat_s: tuple[float, float] = (2.0, 5.0),
+    history_s: int = _HISTORY_S,
+    beat: str = _BEAT,
 ) -> None:
     """Publish history and then live readings until stop is set; return promptly then.
 
-    history_s, step_s  how far the history reaches back, and its rhythm
-    beat_s             least and most seconds between two live messages of a device
-    Errors  none for an absent broker: it is reported and tried again with growing pauses, and an
-            interrupted history starts over, which repeats its ids and so adds nothing twice.
+    history_s  how far the history reaches back; beat: how often a device speaks in the live part
+    Errors     none for an absent broker: it is reported and tried again with growing pauses, and
+               an interrupted history starts over, which repeats its ids and so adds nothing twice.
     """
-    demo = _Demo(Broker(host, port, username, password), seed, clock_ns, sleep, report, beat_s)
-    work = asyncio.create_task(demo.keep_on(history_s * SECOND_NS, step_s * SECOND_NS))
+    demo = _Demo(Broker(host, port, username, password), seed, clock_ns, sleep, report, beat)
+    work = asyncio.create_task(demo.keep_on(history_s))
     ending = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -82,7 +84,7 @@ async def run_demo(
 
 
 class _Demo:
-    """One run: the devices, their faults, and how far it has come."""
+    """One run: how far it has come, and what is next."""
 
     def __init__(
         self,
@@ -91,29 +93,28 @@ class _Demo:
         clock_ns: Callable[[], int],
         sleep: Callable[[float], Awaitable[None]],
         report: Callable[[Progress], None],
-        beat_s: tuple[float, float],
+        beat: str,
     ) -> None:
-        self._broker, self._seed = broker, seed
+        self._broker, self._seed, self._beat = broker, seed, beat
         self._clock_ns, self._sleep, self._report = clock_ns, sleep, report
-        self._beat_s = beat_s
-        self._rng = random.Random(seed)
-        self._devices: list[Device] = []
-        self._counts: list[int] = []
-        self._history_done = False
-        self._failures = 0
-        self._began_ns = 0
-        self._sent = 0
+        self._history: list[Message] | None = None
+        self._past: Simulation
+        self._coming: list[tuple[object, object]] = []
+        self._failures = self._sent = 0
 
-    async def keep_on(self, history_ns: int, step_ns: int) -> None:
+    async def keep_on(self, history_s: int) -> None:
         """Publish for ever; a broker that is away is waited for."""
-        self._devices, warm = await asyncio.to_thread(_prepared, self._seed, self._clock_ns())
-        names = [device.name for device in self._devices]
-        self._breakage = Breakage(self._rng, plan(self._rng, names, warm))
+        now_ns = self._clock_ns() // SECOND_NS * SECOND_NS
+        start_ns = now_ns - history_s * SECOND_NS
+        self._past, self._history = await asyncio.to_thread(
+            _quiet, start_ns, history_s, self._seed, ""
+        )
 
         async def session(client: aiomqtt.Client) -> None:
             self._failures = 0
-            if not self._history_done:
-                await self._publish_history(client, history_ns, step_ns)
+            if self._history is not None:
+                await self._publish_history(client, self._history)
+                self._history = None
             await self._live(client)
 
         while True:
@@ -125,94 +126,64 @@ class _Demo:
                 self._report(Progress("waiting", self._sent, None, f"{error}; again soon"))
                 await self._sleep(pause_s)
 
-    async def _publish_history(self, client: aiomqtt.Client, span_ns: int, step_ns: int) -> None:
-        now_ns = self._clock_ns()
-        start_ns = now_ns - span_ns
-        total = sum(
-            len(range(_first_ns(start_ns, step_ns, phase_ns), now_ns, step_ns))
-            for phase_ns in _phases_ns(self._devices, step_ns, self._seed)
-        )
-        sent = 0
+    async def _publish_history(self, client: aiomqtt.Client, history: list[Message]) -> None:
+        sent, total = 0, len(history)
 
         def count(_: Message) -> None:
             nonlocal sent
             sent += 1
-            if sent % 100 == 0 or sent == total:
+            if sent % _REPORT_EVERY == 0 or sent == total:
                 self._report(Progress("history", sent, total))
 
-        history = _history(self._devices, start_ns, now_ns, step_ns, self._seed)
-        await publish_all(client, history, acknowledged=count)
-        self._counts = [_frame(now_ns, step_ns)] * len(self._devices)
-        self._history_done = True
-        self._began_ns = self._clock_ns()
+        await publish_all(client, iter(history), acknowledged=count)
 
     async def _live(self, client: aiomqtt.Client) -> None:
-        """Let each device speak at its own beat; one that is overdue speaks once, not often."""
-        now_ns = self._clock_ns()
-        due = [(now_ns + self._beat_ns(0.0), index) for index in range(len(self._devices))]
-        heapq.heapify(due)
+        """Let the city live from now on, two hours after the other."""
+        part = 0
         while True:
-            due_ns, index = heapq.heappop(due)
-            wait_ns = due_ns - self._clock_ns()
-            if 0 < wait_ns <= _LATE_NS_MAX:  # more: the clock was set back, so don't wait for it
-                await self._sleep(wait_ns / SECOND_NS)
-            await self._speak(client, index)
-            heapq.heappush(due, (self._clock_ns() + self._beat_ns(self._beat_s[0]), index))
+            scenario = _demo(self._seed, "", self._beat, faults=True)
+            now_ns = self._clock_ns() // SECOND_NS * SECOND_NS
+            made = Simulation(
+                scenario, max(now_ns, self._past.end_ns), anchor_ns=ANCHOR_NS, like=self._past,
+                part=part, rows=_ROWS_AT_ONCE,
+            )  # fmt: skip
+            self._past, part = made, part + 1
+            self._coming = [(one["start_ns"], one["text"]) for one in made.fault_rows()]
+            await publish_all(client, made.messages(), pace=self._pace, acknowledged=self._count)
 
-    async def _speak(self, client: aiomqtt.Client, index: int) -> None:
-        now_ns = self._clock_ns()
-        now_s = (now_ns - self._began_ns) / SECOND_NS
-        for fault in self._breakage.begin(now_s):
-            self._report(Progress("fault", self._sent, None, fault.sentence))
-        self._counts[index] += 1
-        message = self._breakage.message(self._devices[index], now_ns, self._counts[index], now_s)
-        if message is None:
-            return
-        await publish(client, message)
+    async def _pace(self, message: Message) -> bool:
+        """Wait until a message is due, and say which faults begin."""
+        wait_ns = message.time_ns - self._clock_ns()
+        if 0 < wait_ns <= _LATE_NS_MAX:  # more: the clock was set back, so don't wait for it
+            await self._sleep(wait_ns / SECOND_NS)
+        while self._coming and int(str(self._coming[0][0])) <= message.time_ns:
+            _, text = self._coming.pop(0)
+            self._report(Progress("fault", self._sent, None, str(text)))
+        return True
+
+    def _count(self, _: Message) -> None:
         self._sent += 1
-        if self._sent % _LIVE_REPORT_EVERY == 0:
+        if self._sent % _REPORT_EVERY == 0:
             self._report(Progress("live", self._sent, None))
 
-    def _beat_ns(self, least_s: float) -> int:
-        return int(self._rng.uniform(least_s, self._beat_s[1]) * SECOND_NS)
+
+def _demo(seed: int, length: str, period: str, *, faults: bool) -> Scenario:
+    """Return the scenario, with another length or period where they are given."""
+    shipped = load("demo")
+    parts = [replace(part, period=period or part.period) for part in shipped.fleet]
+    return replace(
+        shipped,
+        seed=seed,
+        length=length or shipped.length,
+        fleet=tuple(parts),
+        fault=shipped.fault if faults else (),
+    )
 
 
-def _prepared(seed: int, now_ns: int) -> tuple[list[Device], list[str]]:
-    """Return the city, and the names of those that measure a temperature.
-
-    Measuring once computes the day sums of the registers, which takes a moment and needs no loop.
-    """
-    devices = city(seed)
-    return devices, [one.name for one in devices if "temperature" in one.measure(now_ns)]
-
-
-def _history(
-    devices: Sequence[Device], start_ns: int, end_ns: int, step_ns: int, seed: int
-) -> Iterator[Message]:
-    phases_ns = _phases_ns(devices, step_ns, seed)
-    order = sorted(range(len(devices)), key=phases_ns.__getitem__)
-    for step in range(start_ns // step_ns, -(-end_ns // step_ns)):
-        for index in order:
-            time_ns = step * step_ns + phases_ns[index]
-            if start_ns <= time_ns < end_ns:
-                device = devices[index]
-                yield device.message(time_ns, _frame(time_ns, step_ns), device.measure(time_ns))
-
-
-def _phases_ns(devices: Sequence[Device], step_ns: int, seed: int) -> list[int]:
-    """Return how far into each step each device speaks: whole seconds, under two minutes."""
-    span_s = max(1, min(step_ns // SECOND_NS, 120))
-    return [
-        int(uniform(key_of("phase", seed, device.name), 0) * span_s) * SECOND_NS
-        for device in devices
-    ]
-
-
-def _first_ns(start_ns: int, step_ns: int, phase_ns: int) -> int:
-    """Return the first moment at or after start that lies a phase into a step."""
-    return -(-(start_ns - phase_ns) // step_ns) * step_ns + phase_ns
-
-
-def _frame(time_ns: int, step_ns: int) -> int:
-    """Return a frame counter that counts steps since the first day."""
-    return max(0, (time_ns - FIRST_DAY * DAY_S * SECOND_NS) // step_ns)
+def _quiet(
+    start_ns: int, length_s: int, seed: int, period: str
+) -> tuple[Simulation, list[Message]]:
+    """Return a run without faults that has ended, and what it sent."""
+    scenario = _demo(seed, f"{length_s}s", period, faults=False)
+    made = Simulation(scenario, start_ns, anchor_ns=ANCHOR_NS)
+    return made, [one for one in made.messages() if start_ns <= one.time_ns < made.end_ns]

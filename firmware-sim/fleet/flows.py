@@ -11,6 +11,7 @@ heat by the difference to 15 degrees outdoors (heating limit of VDI 3807).
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -176,21 +177,23 @@ def _panels(key: int, day: Day, peak_w: float) -> Floats:
 def _used(key: int, day: Day, habits: tuple[_Use, ...], size: float) -> Floats:
     """Return what appliances use in each step; a use shorter than a step counts with its share."""
     total = np.zeros(day.steps)
-    keys = _key(key, 7)
-    draws = uniforms(keys, (day.number * 64 + np.arange(len(habits))) * 4)
-    for number, use in enumerate(habits):
-        at = np.array([(day.number * 64 + number) * 4], np.int64)
-        chance = use.chance * (1.15 if day.sunday[day.steps // 2] else 1.0)
-        if draws[number] >= min(chance * min(size, 1.4), 1.0):
+    numbers = (day.number * 64 + np.arange(len(habits), dtype=np.int64)) * 4
+    draws = uniforms(_key(key, 7), numbers[:, None] + np.arange(3)).tolist()
+    often = min(size, 1.4) * (1.15 if day.sunday[day.steps // 2] else 1.0)
+    for use, (chance, when, long) in zip(habits, draws, strict=True):
+        if chance >= min(use.chance * often, 1.0):
             continue
-        hour = use.hour + (2.0 * float(uniforms(keys, at + 1)[0]) - 1.0) * use.spread_h
-        length_s = int(use.minutes * 60.0 * (0.7 + 0.6 * float(uniforms(keys, at + 2)[0])))
+        hour = use.hour + (2.0 * when - 1.0) * use.spread_h
         begin_s = max(0, int(hour * 3600.0) - day.shift_s)
-        end_s = begin_s + length_s
-        first, last = begin_s // day.step_s, (end_s - 1) // day.step_s
-        for step in range(first, min(last, day.steps - 1) + 1):
-            inside = min(end_s, (step + 1) * day.step_s) - max(begin_s, step * day.step_s)
-            total[step] += use.size * inside / day.step_s
+        end_s = begin_s + int(use.minutes * 60.0 * (0.7 + 0.6 * long))
+        first, last = begin_s // day.step_s, min((end_s - 1) // day.step_s, day.steps - 1)
+        if first >= last:
+            if first < day.steps:
+                total[first] += use.size * (end_s - begin_s) / day.step_s
+            continue
+        total[first] += use.size * ((first + 1) * day.step_s - begin_s) / day.step_s
+        total[first + 1 : last] += use.size
+        total[last] += use.size * min(end_s - last * day.step_s, day.step_s) / day.step_s
     return total
 
 
@@ -218,6 +221,7 @@ def _size(key: int, low: float, high: float) -> float:
     return low + (high - low) * draw * (0.35 + 0.65 * draw)
 
 
+@lru_cache(maxsize=1 << 14)
 def _draw(key: int, number: int) -> float:
     return float(uniforms(_key(key, 4), np.array([number], np.int64))[0])
 

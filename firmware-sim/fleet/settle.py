@@ -21,12 +21,15 @@ class _Where(NamedTuple):
     start_ns: int
     place: int
     nth: int
+    part: int
 
 
 def settled(
-    scenario: Scenario, groups: Mapping[str, Group], start_ns: int
+    scenario: Scenario, groups: Mapping[str, Group], start_ns: int, part: int = 0
 ) -> dict[str, list[Fault]]:
     """Return the faults of each group; what the scenario leaves open, chance decides.
+
+    part  of a longer life: chance decides otherwise in each
 
     Errors  ScenarioError for a fault that its devices cannot have, or outside of the time.
     """
@@ -45,7 +48,7 @@ def settled(
         taken = {one.member for one in found[spec.on]}
         for nth in range(spec.count):
             fault = _one(
-                _Where(scenario, start_ns, place, nth), spec, number, group, channel, taken
+                _Where(scenario, start_ns, place, nth, part), spec, number, group, channel, taken
             )
             found[spec.on].append(fault)
             taken.add(fault.member)
@@ -58,7 +61,9 @@ def _one(
     taken: set[int],
 ) -> Fault:  # fmt: skip
     end_ns = where.start_ns + where.scenario.length_ns
-    key = np.array([key_of("fault", where.scenario.seed, where.place, where.nth)], np.uint64)
+    key = np.array(
+        [key_of("fault", where.scenario.seed, where.place, where.nth, where.part)], np.uint64
+    )
     draws = uniforms(keys_of(key, 0), np.arange(2))
     if spec.device is not None:
         member = spec.device - 1 + where.nth

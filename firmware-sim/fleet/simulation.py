@@ -61,25 +61,40 @@ class Batch:
 class Simulation:
     """All devices of a scenario from its start to its end; one run each.
 
-    devices, channels, faults  rows for the truth's tables, complete from the beginning
+    anchor_ns  when devices began to speak and registers to count, UTC ns: runs of one anchor fit
+               onto each other, whenever each of them starts; None: at its start
+    like       a run that has just ended where this one starts, and whose meters go on here
+    part       faults that chance decides are others in another part of a longer life
+    rows       so many messages are made at once, about
     """
 
-    def __init__(self, scenario: Scenario, start_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        start_ns: int | None = None,
+        *,
+        anchor_ns: int | None = None,
+        like: "Simulation | None" = None,
+        part: int = 0,
+        rows: int = _ROWS,
+    ) -> None:
         """Build the town and settle the faults. Errors: ScenarioError."""
         self.scenario = scenario
         self.start_ns = scenario.start_ns(start_ns)
         self.end_ns = self.start_ns + scenario.length_ns
-        self.world, self.groups = town(scenario, self.start_ns)
+        self._anchor_ns = self.start_ns if anchor_ns is None else anchor_ns
+        self._rows, self._goes_on = rows, like is not None
+        self.world, self.groups = town(scenario, self._anchor_ns)
         self._first = _numbered(self.groups)
         self._channel_0 = _counted(self.groups)
-        trouble = settled(scenario, self.groups, self.start_ns)
+        trouble = settled(scenario, self.groups, self.start_ns, part)
         self.faults = [one for faults in trouble.values() for one in faults]
         self._label = {one.number: label for label, all_ in trouble.items() for one in all_}
         step_s = span_s(scenario.step)
         ordered = sorted(self.groups.values(), key=lambda group: group.kind.flow == "feeder")
         for group in ordered:
             change = change_of(trouble[group.part.label], step_s)
-            group.connect(change, self.groups)
+            group.connect(change, self.groups, like and like.groups[group.part.label])
         self._samplers = [Sampler(group, trouble[group.part.label]) for group in ordered]
         self._told_hour: dict[int, int] = {}
 
@@ -157,15 +172,16 @@ class Simulation:
         """Yield the whole run, a piece of time after the other."""
         late: list[tuple[int, int, Message]] = []
         order = 0
-        width_ns = max(SECOND_NS, int(_ROWS / max(self.per_second, 1e-9)) * SECOND_NS)
+        width_ns = max(SECOND_NS, int(self._rows / max(self.per_second, 1e-9)) * SECOND_NS)
         begin = self.start_ns
         hello = self._hello()
+        if not self._goes_on:
+            for number in range(self._anchor_ns // _DAY_NS, begin // _DAY_NS):
+                self._go_to(number)
         while begin < self.end_ns:
             midnight = (begin // _DAY_NS + 1) * _DAY_NS
             end = min(begin + width_ns, midnight, self.end_ns)
-            for sampler in self._samplers:
-                if sampler.group.meters is not None:
-                    sampler.group.meters.go_to(begin // _DAY_NS)
+            self._go_to(begin // _DAY_NS)
             samples: list[Samples] = []
             fresh = hello
             hello = []
@@ -183,6 +199,11 @@ class Simulation:
             yield Batch(end, ready, samples, energy)
             begin = end
 
+    def _go_to(self, number: int) -> None:
+        for sampler in self._samplers:
+            if sampler.group.meters is not None:
+                sampler.group.meters.go_to(number)
+
     def messages(self) -> Iterator[Message]:
         """Yield only what is sent."""
         for batch in self.batches():
@@ -195,7 +216,8 @@ class Simulation:
             for member, speaker in enumerate(group.speakers):
                 if group.kind.hello is not None:
                     told += group.kind.hello(speaker, self.start_ns)
-                if group.server is not None and group.frame_0[member] < 1000:  # a fresh one
+                fresh = self.start_ns == self._anchor_ns and group.frame_0[member] < 1000
+                if fresh and group.server is not None:
                     identity = group.identities[member]
                     joined = group.server.join(identity, self.start_ns, dev_addr_of(identity))
                     told.append(joined)

@@ -104,8 +104,16 @@ class Group:
         grain = SECOND_NS if self.kind.own_clock else _MS
         return which, turn, times_ns // grain * grain
 
-    def connect(self, change: Change | None, groups: Mapping[str, "Group"]) -> None:
-        """Put meters where something flows; a station sums those that name it as their feeder."""
+    def connect(
+        self, change: Change | None, groups: Mapping[str, "Group"], like: "Group | None" = None
+    ) -> None:
+        """Put meters where something flows; a station sums those that name it as their feeder.
+
+        like  the same group of a run that has ended: its meters go on
+        """
+        if like is not None:
+            self.meters = like.meters
+            return
         days = self.world.days
         if self.kind.flow == "feeder":
             behind: list[list[tuple[Meters, int]]] = [[] for _ in range(len(self))]
