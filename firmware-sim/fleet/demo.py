@@ -5,8 +5,9 @@ started again fits onto its own past.
 """
 
 import asyncio
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 import aiomqtt
@@ -43,13 +44,15 @@ class Progress:
     text: str = ""
 
 
-def demo_messages(start_ns: int, end_ns: int, *, seed: int = 1, period: str = "") -> list[Message]:
-    """Return what the city sends in [start, end), without faults, in the order of time.
+def demo_messages(
+    start_ns: int, end_ns: int, *, seed: int = 1, period: str = ""
+) -> Iterator[Message]:
+    """Yield what the city sends in [start, end), without faults, in the order of time.
 
     Runs that overlap send the same bytes for the same moments. period  "10s": denser than usual
     """
-    length_s = max((end_ns - start_ns) // SECOND_NS, 1)
-    return _quiet(start_ns, length_s, seed, period)[1]
+    for batch in _quiet(start_ns, end_ns, seed, period).batches():
+        yield from _within(batch.messages, start_ns, end_ns)
 
 
 async def run_demo(
@@ -105,10 +108,12 @@ class _Demo:
     async def keep_on(self, history_s: int) -> None:
         """Publish for ever; a broker that is away is waited for."""
         now_ns = self._clock_ns() // SECOND_NS * SECOND_NS
-        start_ns = now_ns - history_s * SECOND_NS
-        self._past, self._history = await asyncio.to_thread(
-            _quiet, start_ns, history_s, self._seed, ""
-        )
+        self._past = _quiet(now_ns - history_s * SECOND_NS, now_ns, self._seed, "")
+        given_up = threading.Event()
+        try:
+            self._history = await asyncio.to_thread(_made, self._past, given_up)
+        finally:
+            given_up.set()
 
         async def session(client: aiomqtt.Client) -> None:
             self._failures = 0
@@ -180,10 +185,22 @@ def _demo(seed: int, length: str, period: str, *, faults: bool) -> Scenario:
     )
 
 
-def _quiet(
-    start_ns: int, length_s: int, seed: int, period: str
-) -> tuple[Simulation, list[Message]]:
-    """Return a run without faults that has ended, and what it sent."""
+def _quiet(start_ns: int, end_ns: int, seed: int, period: str) -> Simulation:
+    """Return a run without faults."""
+    length_s = max(-((start_ns - end_ns) // SECOND_NS), 1)
     scenario = _demo(seed, f"{length_s}s", period, faults=False)
-    made = Simulation(scenario, start_ns, anchor_ns=ANCHOR_NS)
-    return made, [one for one in made.messages() if start_ns <= one.time_ns < made.end_ns]
+    return Simulation(scenario, start_ns, anchor_ns=ANCHOR_NS)
+
+
+def _made(past: Simulation, given_up: threading.Event) -> list[Message]:
+    """Return what a run sends, or a part of it when somebody gives up."""
+    made: list[Message] = []
+    for batch in past.batches():
+        made += _within(batch.messages, past.start_ns, past.end_ns)
+        if given_up.is_set():
+            break
+    return made
+
+
+def _within(messages: list[Message], start_ns: int, end_ns: int) -> list[Message]:
+    return [message for message in messages if start_ns <= message.time_ns < end_ns]

@@ -5,9 +5,9 @@ Things Network, lorawan-devices, vendor/dragino), whose field names and units th
 Measurements come on FPort 2, the device's settings on FPort 5.
 
 The battery stands in mV, in 14 bits. A probe that isn't plugged in sends 0x7fff. Negative
-temperatures are two's complement; the published decoder of LSE01 reads those of the soil 0.01 Cel
-too high. Written from memory, and not compared with the manuals: from which voltage on LHT65N
-calls its battery good, and what it sends where it has no external sensor.
+temperatures are two's complement, but those of LSE01's soil count down from 0xffff, as its manual's
+example has it (FF7E is -1.29 Cel). Written from memory, and not compared with the manuals: from
+which voltage on LHT65N calls its battery good, and what it sends where it has no external sensor.
 """
 
 import struct
@@ -117,12 +117,13 @@ def _external(read: _Reader) -> tuple[int, bytes]:
 
 
 def _lse01(read: _Reader) -> bytes:
+    soil = read.step("temp_SOIL", 100, -16)  # Cel
     return struct.pack(
         ">HHHHHB",
         read.step("Bat", 1000, 14),
         read.probe("TempC_DS18B20", 10),
         read.step("water_SOIL", 100, 16),  # %
-        read.step("temp_SOIL", 100, -16),  # Cel
+        soil - (soil >> 15),
         read.step("conduct_SOIL", 1, 16),  # uS/cm
         read.step("Sensor_flag", 1, 1, default=0) << 4
         | read.step("Interrupt_flag", 1, 4, default=0),

@@ -5,8 +5,6 @@ FleetError
 ├── RecordingError     a recording can't be read or written; names file and line, or the byte
 ├── TableError         a table can't be read as a meter or sensor; names file and, if known, line
 ├── TopicError         a topic filter or a rule for topics that MQTT doesn't allow
-├── RecordingError     a recording's line is not what it should be; names file and line
-├── TableError         a table can't be read as a meter; names file and, where known, line
 ├── ScenarioError      a scenario makes no sense; names file, line and key
 ├── BrokerAbsentError  no connection could be made; names the address and what to do
 └── BrokerLostError    the connection broke; what was acknowledged until then is safe

@@ -18,6 +18,7 @@ from fleet import chirpstack, elsys
 from fleet.columns import time_column
 from fleet.errors import EncodingError, TableError
 from fleet.message import SECOND_NS, Message, rfc3339
+from fleet.network import Heard, Identity, Uplink
 from fleet.rows import times_ns
 from fleet.sheets import Grid, read_grid
 from fleet.table import MISSING, Meter, device_name
@@ -214,23 +215,22 @@ def _tasmota(device: str) -> Callable[[int, int, _Values], Message]:
 
 def _elsys(device: str) -> Callable[[int, int, _Values], Message]:
     digits = blake2b(f"table/{device}".encode(), digest_size=8).hexdigest()
-    identity = chirpstack.Identity(
+    identity = Identity(
         dev_eui=f"02{digits[2:]}",  # locally administered: it is nobody's
         name=device,
         profile="ELSYS ERS",
         tenant="replay",
         application="tables",
     )
-    radio = chirpstack.Radio(gateway_id=f"02{digits[2:14]}fe", rssi=-80, snr=8.5)
+    heard = (Heard(gateway_id=f"02{digits[2:14]}fe", rssi=-80, snr=8.5),)
 
     def send(time_ns: int, count: int, values: _Values) -> Message:
         payload = elsys.encode(
             [(QUANTITIES[name].elsys, float(value * QUANTITIES[name].per_unit))
              for name, value in values]
         )  # fmt: skip
-        return chirpstack.uplink(
-            identity, time_ns=time_ns, f_cnt=count, f_port=_PORT, data=payload, radio=radio
-        )
+        frame = Uplink(time_ns, f_cnt=count, f_port=_PORT, data=payload, dr=5, heard=heard)
+        return chirpstack.uplink(identity, frame)
 
     return send
 

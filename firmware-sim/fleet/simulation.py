@@ -94,7 +94,8 @@ class Simulation:
         ordered = sorted(self.groups.values(), key=lambda group: group.kind.flow == "feeder")
         for group in ordered:
             change = change_of(trouble[group.part.label], step_s)
-            group.connect(change, self.groups, like and like.groups[group.part.label])
+            before = None if like is None else like.groups[group.part.label]
+            group.connect(change, self.groups, before)
         self._samplers = [Sampler(group, trouble[group.part.label]) for group in ordered]
         self._told_hour: dict[int, int] = {}
 
@@ -178,6 +179,7 @@ class Simulation:
         if not self._goes_on:
             for number in range(self._anchor_ns // _DAY_NS, begin // _DAY_NS):
                 self._go_to(number)
+                yield Batch(begin, [], [], [])  # so that whoever waits can change his mind
         while begin < self.end_ns:
             midnight = (begin // _DAY_NS + 1) * _DAY_NS
             end = min(begin + width_ns, midnight, self.end_ns)
@@ -259,10 +261,10 @@ class Simulation:
                 payload = message.payload
                 if rows.garbage[at]:
                     payload = payload[: len(payload) // 2]
-                one = message._replace(time_ns=message.time_ns + shift, payload=payload)
-                messages.append(one)
+                spoilt = message._replace(time_ns=message.time_ns + shift, payload=payload)
+                messages.append(spoilt)
                 if later:
-                    messages.append(one._replace(time_ns=one.time_ns + later))
+                    messages.append(spoilt._replace(time_ns=spoilt.time_ns + later))
         self._true(group, rows, copies, samples)
 
     def _true(self, group: Group, rows: Slice, copies: Ints, samples: list[Samples]) -> None:

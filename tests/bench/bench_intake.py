@@ -23,7 +23,7 @@ def test_intake(benchmark: BenchmarkFixture, tmp_path: Path, group: int, full_si
     """Decode, recognise repeats, commit: a city of LoRaWAN nodes and Tasmota meters."""
     store = open_store("embedded", tmp_path)
     intake = Intake(store, Decoder())
-    city = demo_messages(START_NS, START_NS + 86_400 * SECOND_NS, 10 * SECOND_NS, seed=1)
+    city = demo_messages(START_NS, START_NS + 86_400 * SECOND_NS, period="10s")
 
     def batch() -> tuple[tuple[list[Envelope]], dict[str, object]]:
         messages = [next(city) for _ in range(group)]

@@ -67,7 +67,7 @@ def test_every_model_with_an_uplink_has_been_met():
          "cbb87fff01f402fb2e7fff"),
         ("LHT65N", {"BatV": 3.0, "TempC_SHT": 20, "Hum_SHT": 50.0, "TempC_DS": -1.5,
                     "Systimestamp": 0x69CBB6C0}, "ff6a07d0c1f40969cbb6c0"),
-        ("LSE01", {"Bat": 3.625, "TempC_DS18B20": None, "water_SOIL": 19.57, "temp_SOIL": -1.3,
+        ("LSE01", {"Bat": 3.625, "TempC_DS18B20": None, "water_SOIL": 19.57, "temp_SOIL": -1.29,
                    "conduct_SOIL": 28_200, "Interrupt_flag": 1, "Sensor_flag": 1},
          "0e297fff07a5ff7e6e2811"),
         ("LDDS75", {"Bat": 3.4, "Distance": 0, "Sensor_flag": 0}, "0d480000007fff00"),

@@ -10,6 +10,7 @@ from fleet import chirpstack, tasmota
 from fleet.errors import RecordingError
 from fleet.message import Message, rfc3339, time_ns_of
 from fleet.moved import moved
+from fleet.network import Heard, Identity, Uplink
 from fleet.rounds import Moved, Rounds, Span, span_of
 
 AT = time_ns_of("2026-03-01T12:00:00Z")
@@ -66,11 +67,9 @@ def test_moving_there_and_back_gives_the_same_bytes(off_s, rest_ns, by_s):
 
 
 def test_the_messages_of_the_city_are_moved():
-    identity = chirpstack.Identity("70b3d50000000001", "a", "ELSYS ERS", "city", "rooms")
-    up = chirpstack.uplink(
-        identity, time_ns=AT, f_cnt=7, f_port=5, data=b"\x01\x00\xe2",
-        radio=chirpstack.Radio("0016c001f1500001", -80, 7.5),
-    )  # fmt: skip
+    identity = Identity("70b3d50000000001", "a", "ELSYS ERS", "city", "rooms")
+    heard = (Heard("0016c001f1500001", -80, 7.5),)
+    up = chirpstack.uplink(identity, Uplink(AT, 7, 5, b"\x01\x00\xe2", 5, heard))
     later, times = moved(up.payload, 3600, AT)
     assert times == 1
     event = json.loads(up.payload)
