@@ -6,6 +6,10 @@ FleetError
 ├── TableError         a table can't be read as a meter or sensor; names file and, if known, line
 ├── TopicError         a topic filter or a rule for topics that MQTT doesn't allow
 ├── ScenarioError      a scenario makes no sense; names file, line and key
+├── RecordingError     a recording's line is not what it should be; names file and line
+├── TableError         a table can't be read as a meter; names file and, where known, line
+├── TruthError         the truth of a run can't be written or read; names the folder and what lacks
+├── ScoreError         a run can't be scored: nobody answers, or there is nothing to compare
 ├── BrokerAbsentError  no connection could be made; names the address and what to do
 └── BrokerLostError    the connection broke; what was acknowledged until then is safe
 """
@@ -33,6 +37,14 @@ class TopicError(FleetError):
 
 class ScenarioError(FleetError):
     """A scenario that makes no sense; names the file, the line and the key."""
+
+
+class TruthError(FleetError):
+    """A folder that holds no whole truth, or rows that don't belong into one."""
+
+
+class ScoreError(FleetError):
+    """A comparison that can't be made."""
 
 
 class BrokerAbsentError(FleetError):
