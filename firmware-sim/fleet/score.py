@@ -12,7 +12,7 @@ import polars as pl
 
 from fleet.errors import ScoreError
 from fleet.score_anomalies import GRACE_NS, AnomalyScore, score_anomalies
-from fleet.score_energy import EnergyScore, score_energy
+from fleet.score_energy import EnergyScore, ask_energy, corrections_of, registers_of, score_energy
 from fleet.score_readings import WHAT, Compared, ReadingCounts, compare
 from fleet.score_source import Emscher
 from fleet.truth import Truth
@@ -46,7 +46,8 @@ class ReadingScore(msgspec.Struct):
 
     quantities  by fleet and quantity · worst: devices with the most faults, where there are some
     missing_devices  devices that sent something and that Emscher does not know
-    strange_series, strange_readings  of known devices, but not in the truth: not judged
+    strange_series, strange_readings, strange_quantities  of known devices, but not in the truth:
+                     not judged
     """
 
     total: ReadingCounts
@@ -56,15 +57,22 @@ class ReadingScore(msgspec.Struct):
     missing_devices: int
     strange_series: int
     strange_readings: int
+    strange_quantities: list[str]
 
 
 class Score(msgspec.Struct):
-    """The whole comparison. url, folder: what was compared · facts: of the run."""
+    """The whole comparison.
+
+    url, folder  what was compared · facts: of the run
+    counters     of Emscher, over the whole life of its store
+    behind       commits by which its search for anomalies was behind when it was asked
+    """
 
     url: str
     folder: str
     facts: dict[str, object]
     counters: dict[str, int]
+    behind: int
     readings: ReadingScore
     energy: EnergyScore
     anomalies: AnomalyScore
@@ -100,6 +108,11 @@ class Score(msgspec.Struct):
                 f"{sent:,} messages were sent and {received:,} received: if Emscher is still taking"
                 " them in, score again when it has them all"
             )
+        if self.behind:
+            notes.append(
+                f"the search for anomalies is {self.behind:,} commits behind the readings: score"
+                " again when it has caught up"
+            )
         if self.readings.missing_devices:
             notes.append(
                 f"{self.readings.missing_devices:,} devices of the run are unknown to Emscher"
@@ -112,7 +125,8 @@ class Score(msgspec.Struct):
         if self.readings.strange_series:
             notes.append(
                 f"{self.readings.strange_readings:,} readings in {self.readings.strange_series:,}"
-                " series are of devices of the run and not in its truth: they are not judged"
+                " series are of devices of the run and not in its truth"
+                f" ({', '.join(self.readings.strange_quantities)}): they are not judged"
             )
         if self.energy.without_register:
             notes.append(
@@ -169,18 +183,20 @@ def score_run(
         done += len(batch)
         progress("readings", done, len(names))
     progress("energy", 0, 1)
-    energy, corrections = score_energy(truth, source, series)
+    days = ask_energy(truth, source, registers_of(series))
     progress("energy", 1, 1)
+    behind = source.behind()
     anomalies = score_anomalies(
-        truth, source.anomalies(), corrections, source.quarantine(), grace_ns
+        truth, source.anomalies(), corrections_of(truth, days), source.quarantine(), grace_ns
     )
     return Score(
         source.url,
         str(truth.folder),
         truth.facts,
         counters,
+        behind,
         readings.scored(Compared.joined(compared), sum(names[n] not in devices for n in heard)),
-        energy,
+        score_energy(truth, days),
         anomalies,
     )
 
@@ -253,6 +269,7 @@ class _Readings:
             missing_devices,
             len(strange),
             int(strange["len"].sum()),
+            strange["quantity"].unique().sort().to_list(),
         )
 
     def _examples(self, examples: pl.DataFrame) -> Iterator[Example]:

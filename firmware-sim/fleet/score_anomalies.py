@@ -88,7 +88,11 @@ class QuarantineScore(msgspec.Struct):
 
 
 class AnomalyScore(msgspec.Struct):
-    """How faults were found. strangers: detections of devices that the truth does not know."""
+    """How faults were found.
+
+    strangers  detections of devices that the truth does not know
+    after_run  what still lasts since a device's last message: it fell silent because the run ended
+    """
 
     kinds: list[KindScore]
     detections: list[DetectionScore]
@@ -96,6 +100,7 @@ class AnomalyScore(msgspec.Struct):
     device_days: float
     grace_s: float
     strangers: int
+    after_run: int
 
 
 class _Span(NamedTuple):
@@ -129,9 +134,15 @@ def score_anomalies(
         by_device[fault.device].append(number)
     delay_ns: dict[int, int] = {}
     tally: dict[str, Counter[str]] = defaultdict(Counter)
+    last_ns = _last_told_ns(truth)
+    after_run = 0
     for one in ours:
         met = [n for n in by_device[one.device] if _meets(one, faults[n], grace_ns)]
         named = [n for n in met if one.kind in found_by(faults[n].kind)]
+        open_at_end = one.end_ns == _FOREVER_NS and one.start_ns >= last_ns.get(one.device, 0)
+        if open_at_end and not met:
+            after_run += 1
+            continue
         tally[one.kind]["right" if named else "beside" if met else "false"] += 1
         for n in named:
             late_ns = one.start_ns - faults[n].start_ns
@@ -145,12 +156,14 @@ def score_anomalies(
         days,
         grace_ns / SECOND_NS,
         len(detections) - len(ours),
+        after_run,
     )
 
 
 def found_by(kind: str) -> tuple[str, ...]:
     """Return the kinds of detection that name a kind of fault."""
-    return tuple(dict.fromkeys((*FOUND_BY.get(kind, ()), kind)))
+    own = () if kind == GARBAGE else (kind,)  # what can't be read has no series to be odd in
+    return tuple(dict.fromkeys((*FOUND_BY.get(kind, ()), *own)))
 
 
 def garbage_of(truth: Truth) -> Counter[str]:
@@ -167,6 +180,18 @@ def garbage_of(truth: Truth) -> Counter[str]:
         .collect()
     )
     return Counter({names[device]: count for device, count in sent.iter_rows()})
+
+
+def _last_told_ns(truth: Truth) -> dict[str, int]:
+    """Return the time of the last message that each device brought through, by its id."""
+    names = truth.devices["device"].to_list()
+    last = (
+        truth.samples.filter(pl.col("copies") >= 1)
+        .group_by("device")
+        .agg(pl.min_horizontal("time_ns", "stated_ns").max().alias("last_ns"))
+        .collect()
+    )
+    return {names[device]: at_ns for device, at_ns in last.iter_rows()}
 
 
 def _refused(truth: Truth, quarantine: Sequence[Item]) -> Counter[str]:

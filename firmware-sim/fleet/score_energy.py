@@ -4,7 +4,9 @@ What passed the meter is known to the watt-second; the register that a device te
 step, so a day can't be told more exactly than by one step: such a day counts as exact.
 """
 
+from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import msgspec
 import polars as pl
@@ -94,14 +96,35 @@ class EnergyScore(msgspec.Struct):
     days: list[tuple[str, str, str, float | None, float]]
 
 
-def score_energy(
-    truth: Truth, source: Emscher, series: pl.DataFrame
-) -> tuple[EnergyScore, list[Item]]:
-    """Ask for the energy of every meter of the truth and compare it, day by day.
+class Register(NamedTuple):
+    """A register that tells a meter's energy in one direction (0 import, 1 export)."""
 
-    series: device, channel and the columns of the channels, of all series that were sent
-    Returns the score, and the corrections that Emscher told, each with device and quantity.
-    """
+    device: int
+    direction: int
+    quantity: str
+    channel: str
+    step: float
+
+
+Told = tuple[Register, list[Item]]  # a register, and what is told of each of its days
+
+
+def ask_energy(truth: Truth, source: Emscher, registers: Sequence[Register]) -> list[Told]:
+    """Ask for the days of every register over the whole run. Errors: ScoreError."""
+    names = truth.devices["device"].to_list()
+    return [
+        (
+            one,
+            source.energy(
+                names[one.device], one.quantity, one.channel, truth.start_ns, truth.end_ns, ZONE
+            ),
+        )
+        for one in registers
+    ]
+
+
+def score_energy(truth: Truth, told: Sequence[Told]) -> EnergyScore:
+    """Compare the days of all registers with what was metered."""
     metered = (
         truth.energy.with_columns(
             day=pl.from_epoch("start_ns", time_unit="ns")
@@ -113,65 +136,72 @@ def score_energy(
         .agg(pl.col("metered").sum())
         .collect()
     )
-    rows: list[tuple[object, ...]] = []
-    corrections: list[Item] = []
-    names = dict(enumerate(truth.devices["device"].to_list()))
-    registers = _registers(series)
-    without = 0
-    for device, direction in metered.select("device", "direction").unique().sort(
-        "device", "direction"
-    ).iter_rows():  # fmt: skip
-        own = registers.get((device, _DIRECTIONS[direction]), [])
-        without += not own
-        for quantity, channel, step in own:
-            items = source.energy(
-                names[device], quantity, channel, truth.start_ns, truth.end_ns, ZONE
-            )
-            rows += [_day(device, direction, item, step) for item in items]
-            corrections += [
-                {"device": names[device], "quantity": quantity, "channel": channel, **one}
-                for item in items
-                for one in item["corrections"]
-            ]
-    told = _summed(pl.DataFrame(rows, schema=DAYS, orient="row"))
-    keys = pl.DataFrame(
-        [(d, _DIRECTIONS.index(way)) for d, way in registers],
+    rows = [_day(register, item) for register, items in told for item in items]
+    days = _summed(pl.DataFrame(rows, schema=DAYS, orient="row"))
+    asked = pl.DataFrame(
+        list({(one.device, one.direction): None for one, _ in told}),
         schema={"device": pl.Int32, "direction": pl.Int8},
         orient="row",
     )
-    whole = metered.join(keys, on=["device", "direction"], how="semi").join(
-        told, on=["device", "direction", "day"], how="left"
+    with_register = metered.join(asked, on=["device", "direction"], how="semi")
+    without = metered.join(asked, on=["device", "direction"], how="anti")
+    return _scored(
+        truth,
+        with_register.join(days, on=["device", "direction", "day"], how="left"),
+        without.select("device", "direction").n_unique() if len(without) else 0,
     )
-    return _scored(truth, whole, without), corrections
 
 
-def _registers(series: pl.DataFrame) -> dict[tuple[int, str], list[tuple[str, str, float]]]:
-    """Return (quantity, channel, step) of the registers of each device and direction.
+def corrections_of(truth: Truth, told: Sequence[Told]) -> list[Item]:
+    """Return the corrections that were told, each with its device, quantity and channel."""
+    names = truth.devices["device"].to_list()
+    return [
+        {
+            "device": names[register.device],
+            "quantity": register.quantity,
+            "channel": register.channel,
+            **correction,
+        }
+        for register, items in told
+        for item in items
+        for correction in item["corrections"]
+    ]
 
-    Where there is a total (channel "") it is the one; tariffs are added up otherwise.
+
+def registers_of(series: pl.DataFrame) -> list[Register]:
+    """Return the registers among series (device, quantity, channel, register, step).
+
+    Of several quantities the first by name counts (active before reactive energy, heat before the
+    volume that carried it). Where there is a total (channel "") it is the one; tariffs are added up
+    otherwise.
     """
-    found: dict[tuple[int, str], list[tuple[str, str, float]]] = {}
+    found: dict[tuple[int, int], list[Register]] = {}
     rows = series.filter(pl.col("register") != "").sort("device", "quantity", "channel")
     columns = ("device", "register", "quantity", "channel", "step")
-    for device, register, quantity, channel, step in rows.select(columns).iter_rows():
-        found.setdefault((device, register), []).append((quantity, channel, step))
-    return {key: [one for one in own if not one[1]][:1] or own for key, own in found.items()}
+    for device, way, *rest in rows.select(columns).iter_rows():
+        one = Register(device, _DIRECTIONS.index(way), *rest)
+        found.setdefault((device, one.direction), []).append(one)
+    chosen: list[Register] = []
+    for own in found.values():
+        same = [one for one in own if one.quantity == own[0].quantity]
+        chosen += same if same[0].channel else same[:1]
+    return chosen
 
 
-def _day(device: int, direction: int, item: Item, step: float) -> tuple[object, ...]:
+def _day(register: Register, item: Item) -> tuple[object, ...]:
     volume = item["unit"] == "m3"
     factor = _LITRES if volume else 1.0
     value, doubt = item["value"], item.get("uncertainty")
     return (
-        device,
-        direction,
+        register.device,
+        register.direction,
         date.fromisoformat(item["start"][:10]),
         None if value is None else value * factor,
         item["quality"],
         item["coverage"],
         item["provisional"],
         doubt * factor if isinstance(doubt, int | float) else None,
-        step * factor,
+        register.step * factor,
         "l" if volume else item["unit"],
     )
 

@@ -55,7 +55,8 @@ function dress(paper) {
   for (const id of Object.keys(figures)) {
     const axis = { "xaxis.gridcolor": line, "yaxis.gridcolor": line, "xaxis.zerolinecolor": line,
       "yaxis.zerolinecolor": line };
-    Plotly.relayout(id, { "font.color": ink, ...axis });
+    const size = paper ? { autosize: false, width: 640 } : { autosize: true, width: null };
+    Plotly.relayout(id, { "font.color": ink, ...axis, ...size });
   }
 }
 for (const [id, figure] of Object.entries(figures)) {
@@ -209,7 +210,7 @@ def _recall(score: Score) -> Figure:
                 "orientation": "h",
                 "x": [one.recall for one in kinds],
                 "y": [one.kind.replace("_", " ") for one in kinds],
-                "text": [f"{one.found} of {one.faults}" for one in kinds],
+                "text": [f" {one.found:,} of {one.faults:,}" for one in kinds],
                 "textposition": "outside",
                 "cliponaxis": False,
                 "marker": {"color": "#2b8a8a"},
@@ -220,7 +221,7 @@ def _recall(score: Score) -> Figure:
             "height": 90 + _ROW_PX * len(kinds),
             "margin": {"l": 10, "r": 90, "t": 10, "b": 10},
             "xaxis": {"range": [0, 1], "tickformat": ".0%", "automargin": True},
-            "yaxis": {"automargin": True},
+            "yaxis": {"automargin": True, "ticks": "outside", "ticklen": 6},
         },
     }
 

@@ -52,6 +52,11 @@ class Emscher:
         counters: dict[str, int] = self._object("/v1/counters", {})
         return counters
 
+    def behind(self) -> int:
+        """Return how many commits the search for anomalies is behind the readings."""
+        behind: int = self._object("/v1/health", {})["live"]["behind_commits"]
+        return behind
+
     def devices(self) -> list[Item]:
         """Return every device that was ever heard."""
         return list(self._items("/v1/devices", {}))

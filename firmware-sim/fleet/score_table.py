@@ -58,10 +58,11 @@ def tables(score: Score) -> Iterable[tuple[str, Sequence[str], list[Sequence[str
             for one in readings.examples
         ],
     )
+    declared = any(one.within is not None for one in energy.flows)
     yield (
         "Energy by meter and local day",
         ("flow", "way", "meters", "days", "exact", "unknown", "metered", "computed", "error",
-         "of it", "worst day", "in declared doubt"),
+         "of it", "worst day", *(["within declared uncertainty"] if declared else [])),
         [
             (
                 *(one.flow, one.direction, f"{one.meters:,}", f"{one.days:,}"),
@@ -70,7 +71,7 @@ def tables(score: Score) -> Iterable[tuple[str, Sequence[str], list[Sequence[str
                 _amount(one.error, one.unit),
                 f"{one.error / one.metered:+.4%}" if one.metered else "–",
                 _amount(one.error_worst_day, one.unit),
-                "not declared" if one.within is None else f"{one.within:.1%}",
+                *(["–" if one.within is None else f"{one.within:.1%}"] if declared else []),
             )
             for one in energy.flows
         ],
