@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from playwright.sync_api import sync_playwright
 from running_emscher import Emscher, eventually, free_port, started
@@ -18,6 +19,7 @@ from uplinks import rfc3339, uplink
 from fleet import elsys, tasmota
 from fleet.score import Score, score_run
 from fleet.score_command import score_app
+from fleet.score_page import page
 from fleet.score_source import Emscher as Source
 from fleet.truth import Truth, TruthWriter
 
@@ -204,8 +206,8 @@ def test_the_command_tells_a_person_and_a_program(
 ) -> None:
     """A table, a file of JSON, a page; status 0 in strict mode."""
     url = f"http://127.0.0.1:{emscher.http}"
-    figures, page = tmp_path / "score.json", tmp_path / "score.html"
-    ran = command(perfect, "--url", url, "--json", figures, "--html", page, "--strict")
+    figures, page_file = tmp_path / "score.json", tmp_path / "score.html"
+    ran = command(perfect, "--url", url, "--json", figures, "--html", page_file, "--strict")
     assert ran.exit_code == 0, ran.output
     assert "lost 0, duplicated 0" in ran.output
     told = json.loads(figures.read_text())
@@ -213,7 +215,7 @@ def test_the_command_tells_a_person_and_a_program(
     assert told["faultless"] is True
     assert told["readings"]["total"]["lost"] == 0
     assert told["facts"]["scenario"] == "by hand"
-    text = page.read_text(encoding="utf-8")
+    text = page_file.read_text(encoding="utf-8")
     assert '<h1 class="good">lost 0, duplicated 0</h1>' in text
     assert not re.search(r'<(script|link|img)[^>]+(src|href)="(?!data:)', text)
 
@@ -256,9 +258,18 @@ def test_each_mutation_is_counted(emscher: Emscher, tmp_path: Path) -> None:
     assert examples["wrong_value", changed].stored in {99.9, 99.0}
     url = f"http://127.0.0.1:{emscher.http}"
     assert command(truth, "--url", url).exit_code == 0
-    ran = command(truth, "--url", url, "--strict")
+    page_file = tmp_path / "score.html"
+    ran = command(truth, "--url", url, "--strict", "--html", page_file)
     assert ran.exit_code == 1
     assert "lost 2, duplicated 1" in ran.output
+    text = page_file.read_text(encoding="utf-8")
+    assert '<h1 class="bad">lost 2, duplicated 1;' in text
+    assert "Devices with the most faults" in text
+    hostile = msgspec.structs.replace(score, facts={"scenario": "</p><b>"}, folder="<i>")
+    shown = page(hostile).split("<script", 1)[0]
+    assert "</p><b>" not in shown
+    assert "<i>" not in shown
+    assert "&lt;i&gt;" in shown
 
 
 def test_wrong_energy_is_told_by_meter_and_day(emscher: Emscher, tmp_path: Path) -> None:
@@ -317,23 +328,23 @@ def test_the_page_needs_nobody(
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(color_scheme=scheme, offline=True)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        page.goto(page_file.as_uri())
-        page.wait_for_function("document.querySelectorAll('.figure .main-svg').length >= 3")
-        ink = page.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        texts = page.inner_text("body")
-        page.emulate_media(media="print")
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        page.wait_for_function("document.querySelector('.main-svg').clientWidth === 640")
+        shown = context.new_page()
+        shown.on("request", lambda request: asked.append(request.url))
+        shown.on("pageerror", lambda error: wrong.append(str(error)))
+        shown.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        shown.goto(page_file.as_uri())
+        shown.wait_for_function("document.querySelectorAll('.figure .main-svg').length >= 3")
+        ink = shown.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill")
+        ground = shown.evaluate("getComputedStyle(document.body).backgroundColor")
+        texts = shown.inner_text("body")
+        shown.emulate_media(media="print")
+        shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+        shown.wait_for_function("document.querySelector('.main-svg').clientWidth === 640")
         paper = (
-            page.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill"),
-            page.evaluate("getComputedStyle(document.body).backgroundColor"),
+            shown.evaluate("getComputedStyle(document.querySelector('.xtick text')).fill"),
+            shown.evaluate("getComputedStyle(document.body).backgroundColor"),
         )
-        assert len(page.pdf()) > 20_000
+        assert len(shown.pdf()) > 20_000
         browser.close()
     light = {"light": ("rgb(26, 29, 33)", "rgb(255, 255, 255)")}
     assert (ink, ground) == light.get(scheme, ("rgb(232, 235, 238)", "rgb(20, 23, 26)"))

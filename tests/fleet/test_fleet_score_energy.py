@@ -87,7 +87,7 @@ def test_tariffs_add_up(tmp_path: Path) -> None:
     """A day is known when all of them are."""
     tariffs = [HOME._replace(channel=one) for one in ("1", "2")]
     half = [day(DATES[0], 480), day(DATES[1], 460)]
-    told = [(tariffs[0], half), (tariffs[1], half[:1] + [day(DATES[1], None)])]
+    told = [(tariffs[0], half), (tariffs[1], [*half[:1], day(DATES[1], None)])]
     (flow,) = score_energy(truth_in(tmp_path / "run"), told).flows
     assert (flow.computed, flow.exact, flow.unknown) == (960, 1, 2)
 

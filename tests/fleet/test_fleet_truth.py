@@ -181,7 +181,7 @@ def test_what_does_not_belong_is_refused(tmp_path: Path) -> None:
 def test_further_columns_are_kept(tmp_path: Path) -> None:
     """What the specification does not name may stand beside what it does."""
     writer = TruthWriter(tmp_path / "run", "", FACTS)
-    writer.devices([{**DEVICE, "height": 2.5}])
+    writer.devices([{**DEVICE, "feeder": np.int32(-1), "timeless": np.bool_(False), "height": 2.5}])
     writer.channels([CHANNEL])
     writer.faults([])
     writer.close({})
