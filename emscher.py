@@ -17,6 +17,7 @@ from rich.console import Console
 
 from api.client import quarantine_app, query
 from fleet.commands import add_commands
+from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
 from gateway.errors import GatewayError, SettingsError
 from ingest.codec_commands import codec_app
@@ -297,6 +298,7 @@ add_commands(app, _broker)
 app.command()(query)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
+app.add_typer(sim_app(_broker), name="sim")
 
 
 @app.command()

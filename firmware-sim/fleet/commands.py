@@ -89,8 +89,8 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
         What was received is on the disk a second later at most, and stays readable whatever ends
         this. What the broker had retained from before is marked so.
         """
-        from fleet.publisher import Broker  # noqa: PLC0415  # --help must not wait for them
-        from fleet.terminal import record_to_terminal  # noqa: PLC0415
+        from fleet.publisher import Broker
+        from fleet.terminal import record_to_terminal
 
         try:
             address = address_of(url)
@@ -179,9 +179,9 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
         key: _Key = None,
     ) -> None:
         """Publish a recording or a table over MQTT; it ends when all is acknowledged."""
-        from fleet.publisher import Broker  # noqa: PLC0415
-        from fleet.replay import ReplayOptions  # noqa: PLC0415
-        from fleet.terminal import Sending, replay_to_terminal  # noqa: PLC0415
+        from fleet.publisher import Broker
+        from fleet.replay import ReplayOptions
+        from fleet.terminal import Sending, replay_to_terminal
 
         try:
             address = address_of(url)

@@ -6,8 +6,6 @@ FleetError
 ├── TableError         a table can't be read as a meter or sensor; names file and, if known, line
 ├── TopicError         a topic filter or a rule for topics that MQTT doesn't allow
 ├── ScenarioError      a scenario makes no sense; names file, line and key
-├── RecordingError     a recording's line is not what it should be; names file and line
-├── TableError         a table can't be read as a meter; names file and, where known, line
 ├── TruthError         the truth of a run can't be written or read; names the folder and what lacks
 ├── ScoreError         a run can't be scored: nobody answers, or there is nothing to compare
 ├── BrokerAbsentError  no connection could be made; names the address and what to do

@@ -18,7 +18,7 @@ from uplinks import rfc3339, uplink
 
 from fleet import elsys, tasmota
 from fleet.score import Score, score_run
-from fleet.score_command import score_app
+from fleet.score_commands import score_app
 from fleet.score_page import page
 from fleet.score_source import Emscher as Source
 from fleet.truth import Truth, TruthWriter

@@ -1,7 +1,7 @@
 """`score`: compare what a running Emscher has with the truth of a simulated run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -10,11 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from fleet.errors import FleetError
 from fleet.message import SECOND_NS
-from fleet.score import Score, score_run
-from fleet.score_page import page
-from fleet.score_source import Emscher
-from fleet.score_table import show
-from fleet.truth import Truth
+
+if TYPE_CHECKING:
+    from fleet.score import Score
 
 score_app = typer.Typer(
     add_completion=False,
@@ -51,6 +49,9 @@ def score(
     Score after Emscher has taken in the whole run, and over a store that held none of its devices
     before: what it held of them counts as unexpected.
     """
+    from fleet.score_page import page
+    from fleet.score_table import show
+
     out = Console()
     try:
         found = _scored(truth, url, grace)
@@ -66,14 +67,18 @@ def score(
         raise typer.Exit(1)
 
 
-def as_json(score: Score) -> bytes:
+def as_json(score: "Score") -> bytes:
     """Return all figures of a score, its verdict and its notes as JSON."""
     figures = msgspec.to_builtins(score)
     told = {"verdict": score.verdict, "faultless": score.faultless, "notes": score.notes}
     return msgspec.json.encode({**told, **figures})
 
 
-def _scored(folder: Path, url: str, grace_min: float) -> Score:
+def _scored(folder: Path, url: str, grace_min: float) -> "Score":
+    from fleet.score import score_run
+    from fleet.score_source import Emscher
+    from fleet.truth import Truth
+
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=_err,
         transient=True,

@@ -1,0 +1,311 @@
+"""`emscher sim`: simulated cities, their streams, and the truth behind them."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from fleet.errors import FleetError
+from fleet.message import SECOND_NS, rfc3339, time_ns_of
+from fleet.score_commands import score
+
+out = Console()
+err = Console(stderr=True)
+
+_Scenario = Annotated[
+    str, typer.Argument(help="A shipped scenario (`emscher sim list`) or a TOML file.")
+]
+_From = Annotated[
+    str | None,
+    typer.Option("--from", metavar="TIME", help="Start: RFC 3339, or now. Else the scenario's."),
+]
+_Seed = Annotated[int | None, typer.Option(help="Another seed than the scenario's.")]
+_Truth = Annotated[
+    Path | None, typer.Option(help="Write what is true into this folder, which must be empty.")
+]
+
+
+class Address(Protocol):
+    """A broker's address, as the front door reads it from a URL."""
+
+    @property
+    def host(self) -> str:
+        """Name or number."""
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+
+    @property
+    def tls(self) -> bool:
+        """Whether it is mqtts."""
+
+    @property
+    def username(self) -> str | None:
+        """Who we are."""
+
+    @property
+    def password(self) -> str | None:
+        """What proves it."""
+
+
+def sim_app(address_of: Callable[[str], Address]) -> typer.Typer:
+    """Return the commands; address_of reads a broker's URL and ends with what is wrong with it."""
+    app = typer.Typer(
+        help="Simulate a city whose truth is known: publish it, write it down, score against it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    app.command("list")(list_scenarios)
+    app.command()(write)
+    app.command()(truth)
+    app.command()(score)
+
+    @app.command()
+    def run(
+        scenario: _Scenario,
+        broker: Annotated[
+            str, typer.Option(metavar="URL", help="The broker to publish to.")
+        ] = "mqtt://127.0.0.1:1883",
+        speed: Annotated[
+            str, typer.Option(help="1 is real time, 60 makes an hour a minute; or max.")
+        ] = "max",
+        rate: Annotated[
+            float | None, typer.Option(min=0.001, help="At most so many messages a second.")
+        ] = None,
+        clients: Annotated[
+            int, typer.Option(min=1, max=1000, help="Connections; a device keeps to one.")
+        ] = 1,
+        qos: Annotated[int, typer.Option(min=0, max=1, help="MQTT quality of service.")] = 1,
+        ca: Annotated[
+            Path | None, typer.Option(help="mqtts: certificates that are trusted (PEM).")
+        ] = None,
+        start: _From = None,
+        seed: _Seed = None,
+        truth: _Truth = None,
+    ) -> None:
+        """Publish a scenario over MQTT, with a progress bar; Ctrl-C ends it in order.
+
+        With --speed 1 --from now it lives as a city does. The truth holds what was simulated;
+        when the sending was stopped, it ends where the stream ended.
+        """
+        address = address_of(broker)
+        factor = _speed(speed)
+        _guarded(lambda: _published(scenario, address, factor, rate, clients, qos, ca,
+                                    start, seed, truth))  # fmt: skip
+
+    return app
+
+
+def list_scenarios(
+    kinds: Annotated[bool, typer.Option("--kinds", help="The kinds of devices instead.")] = False,
+    faults: Annotated[bool, typer.Option("--faults", help="The kinds of faults instead.")] = False,
+) -> None:
+    """List the scenarios that come with Emscher; or what one of your own can be made of."""
+    from fleet.faults import FAULTS
+    from fleet.kinds import KINDS
+    from fleet.scenario import parsed, shipped
+
+    table = Table(box=None, pad_edge=False)
+    if kinds:
+        for heading in ("kind", "what it is", "tells"):
+            table.add_column(heading)
+        for kind in KINDS.values():
+            told = dict.fromkeys(channel.quantity for channel in kind.channels)
+            table.add_row(kind.name, kind.text, ", ".join(told))
+    elif faults:
+        for heading in ("fault", "what happens", "size"):
+            table.add_column(heading)
+        for name, fault in FAULTS.items():
+            size = f"{fault.size:g} {fault.does}" if fault.size else ""
+            table.add_row(name, fault.text, size)
+    else:
+        for heading in ("scenario", "what it is", "devices", "length", "faults"):
+            table.add_column(heading)
+        for name, text in shipped().items():
+            one = parsed(text, name)
+            devices = sum(part.count for part in one.fleet)
+            count = sum(fault.count for fault in one.fault)
+            table.add_row(name, one.title, f"{devices:,}", one.length, str(count))
+    out.print(table)
+
+
+def write(
+    scenario: _Scenario,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The recording: .emrec, .jsonl or .jsonl.gz.")
+    ],
+    start: _From = None,
+    seed: _Seed = None,
+    truth: _Truth = None,
+) -> None:
+    """Write a scenario's messages to a recording, which `emscher replay` publishes."""
+
+    def work() -> None:
+        from fleet.recording import write_recording
+        from fleet.sim_run import Run, cleared
+
+        if output.exists():
+            raise FleetError(f"--output: expected a file that does not exist, found {output}")
+        with _bar("writing") as (bar, task), cleared(output):
+            run = Run(
+                scenario, start_ns=_start_ns(start), seed=seed, truth=truth,
+                progress=lambda share, made: bar.update(task, completed=share, made=made),
+            )  # fmt: skip
+            write_recording(output, run.messages())
+        facts = run.finish()
+        out.print(f"{output}: {facts['messages']:,} messages of {len(run.simulation):,} devices")
+        _told_truth(truth, facts)
+
+    _guarded(work)
+
+
+def truth(
+    scenario: _Scenario,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder, new or empty.")],
+    start: _From = None,
+    seed: _Seed = None,
+) -> None:
+    """Write only the truth of a scenario: samples, energy, faults, as Parquet and JSON Lines."""
+
+    def work() -> None:
+        from fleet.sim_run import Run
+
+        with _bar("simulating") as (bar, task):
+            run = Run(
+                scenario, start_ns=_start_ns(start), seed=seed, truth=output,
+                progress=lambda share, made: bar.update(task, completed=share, made=made),
+            )  # fmt: skip
+            for _ in run.messages():
+                pass
+        _told_truth(output, run.finish())
+
+    _guarded(work)
+
+
+def _published(
+    scenario: str, address: Address, speed: float | None, rate: float | None, clients: int,
+    qos: int, ca: Path | None, start: str | None, seed: int | None, truth: Path | None,
+) -> None:  # fmt: skip
+    from fleet.publisher import Broker, Tls
+    from fleet.sim_run import Run
+    from fleet.stream import Progress as Sending
+    from fleet.stream import Sent, publish_stream
+
+    if ca is not None and not address.tls:
+        raise FleetError("--ca: expected a broker of mqtts://, found mqtt://")
+    broker = Broker(
+        address.host, address.port, address.username, address.password,
+        tls=Tls(ca=ca) if address.tls else None,
+    )  # fmt: skip
+    run = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth)
+    span_ns = run.simulation.end_ns - run.simulation.start_ns
+    out.print(
+        f"{run.simulation.scenario.title}: {len(run.simulation):,} devices,"
+        f" about {run.expected:,} messages, from {rfc3339(run.simulation.start_ns)}"
+    )
+    with _bar("publishing") as (bar, task):
+
+        def told(now: Sending) -> None:
+            share = (now.time_ns - run.simulation.start_ns) / span_ns
+            late = f", {now.lag_s:.0f} s late" if now.lag_s > 1 else ""
+            bar.update(task, completed=share, made=now.acknowledged,
+                       note=f"{now.rate:,.0f}/s{late}")  # fmt: skip
+
+        async def work() -> Sent:
+            stop = asyncio.Event()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            return await publish_stream(
+                broker, run.messages(), clients=clients, qos=qos, speed=speed, rate=rate,
+                stop=stop, progress=told, keep_on=True,
+            )  # fmt: skip
+
+        began = time.monotonic()
+        sent = asyncio.run(work())
+    took_s = max(time.monotonic() - began, 1e-9)
+    facts = run.finish()
+    out.print(
+        f"{sent.acknowledged:,} messages acknowledged by {broker.address} in {took_s:,.0f} s"
+        f" ({sent.acknowledged / took_s:,.0f}/s)"
+    )
+    _told_truth(truth, facts)
+
+
+class _Bar:
+    """A bar of the share that is done, with the number of messages."""
+
+    def __init__(self, what: str) -> None:
+        self._bar = Progress(
+            TextColumn(what), BarColumn(), TaskProgressColumn(),
+            TextColumn("{task.fields[made]:,} messages"), TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(), console=err,
+        )  # fmt: skip
+
+    def __enter__(self) -> tuple[Progress, TaskID]:
+        self._bar.start()
+        return self._bar, self._bar.add_task("", total=1.0, made=0, note="")
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+
+def _bar(what: str) -> _Bar:
+    return _Bar(what)
+
+
+def _told_truth(folder: Path | None, facts: object) -> None:
+    if folder is not None and isinstance(facts, dict):
+        out.print(
+            f"{folder}: the truth of {facts['samples']:,} samples"
+            f" ({facts['lost']:,} never arrive); compare with `emscher sim score {folder}`"
+        )
+
+
+def _start_ns(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if text == "now":
+        return time.time_ns() // SECOND_NS * SECOND_NS
+    try:
+        return time_ns_of(text)
+    except ValueError as error:
+        raise FleetError(f"--from: {error}, or now") from error
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < float("inf"):
+        _fail(f'--speed: expected a number above 0, or max, found "{text}"')
+    return factor
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except (FleetError, ValueError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(text: str) -> NoReturn:
+    err.print(f"error: {text}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
