@@ -154,8 +154,9 @@ def _figures(score: Score) -> list[tuple[str, str, Figure]]:
     figures = [
         (
             f"Error of each day's energy, in {unit}",
-            "The meters with the largest errors; red: too much was computed, blue: too little. An"
-            " empty field is a day of which nothing is known.",
+            "The meters with the largest errors; red: too much was computed, blue: too little. The"
+            " scale ends where nine of ten days do. An empty field is a day of which nothing is"
+            " known.",
             _energy(score, [key for key, own in units.items() if own == unit]),
         )
         for unit in dict.fromkeys(units.values())
@@ -177,7 +178,9 @@ def _energy(score: Score, meters: list[tuple[str, str]]) -> Figure:
     days = sorted({day for _, _, day, _, _ in score.energy.days})
     errors = {(device, way, day): error for device, way, day, error, _ in score.energy.days}
     cells = [[errors.get((*meter, day)) for day in days] for meter in reversed(meters)]
-    far = max((abs(one) for row in cells for one in row if one is not None), default=0.0) or 1.0
+    sizes = sorted(abs(one) for row in cells for one in row if one is not None)
+    # A few that are far off would leave no colour for the others.
+    far = (sizes[len(sizes) * 9 // 10] if sizes else 0.0) or (sizes[-1] if sizes else 0.0) or 1.0
     return {
         "data": [
             {

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -13,20 +14,31 @@ COUNTS = (
     *("expected", "right", "lost", "duplicated"),
     *("wrong value", "wrong time", "unexpected"),
 )
+READINGS = "Readings by fleet and quantity"
 _QUANTITIES = 40
+_TEXT_MIN = 18
+_WIDE = 110
+_FOR_THE_WIDE = frozenset(("metered", "computed", "found by", "unknown", "name", "9 of 10 within"))
+"""Columns that a terminal of 80 characters has no room for; the page and the JSON have them."""
+_NOTHING = frozenset(("", "0", "–"))
+"""A column of these alone says nothing, and is left out."""
 
 
 def show(console: Console, score: Score) -> None:
-    """Print the verdict, what to know about it, and the tables."""
+    """Print the verdict, what to know about it, and the tables; of readings, where any is amiss."""
     style = "bold green" if score.faultless else "bold red"
     total = score.readings.total
     console.print(f"{score.verdict}", style=style, highlight=False)
     console.print(f"{total.expected:,} readings expected, {total.right:,} right", highlight=False)
     for note in score.notes:
         console.print(f"  {note}", markup=False, highlight=False, soft_wrap=True)
-    for title, head, rows in tables(score):
+    for title, head, every in tables(score):
+        rows = [row for row in every if title != READINGS or row[2] != row[3] or row[-1] != "0"]
         if rows:
-            console.print(_table(title, head, rows))
+            narrow = console.width < _WIDE
+            kept = [at for at, name in enumerate(head) if not (narrow and name in _FOR_THE_WIDE)]
+            chosen = [[row[at] for at in kept] for row in rows]
+            console.print(_table(title, [head[at] for at in kept], chosen))
 
 
 def tables(score: Score) -> Iterable[tuple[str, Sequence[str], list[Sequence[str]]]]:
@@ -34,7 +46,7 @@ def tables(score: Score) -> Iterable[tuple[str, Sequence[str], list[Sequence[str
     readings, energy, anomalies = score.readings, score.energy, score.anomalies
     faulty = sorted(readings.quantities, key=lambda one: -one.counts.faults)
     yield (
-        "Readings by fleet and quantity",
+        READINGS,
         ("fleet", "quantity", *COUNTS),
         [(one.name, one.quantity, *_counts(one.counts)) for one in faulty[:_QUANTITIES]],
     )
@@ -166,10 +178,20 @@ def _minutes(seconds: float | None) -> str:
 
 
 def _table(title: str, head: Sequence[str], rows: list[Sequence[str]]) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for at, name in enumerate(head):
+    """Return a table that is readable in 80 columns: numbers stay whole, texts are folded."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    told = [at for at in range(len(head)) if any(row[at] not in _NOTHING for row in rows)]
+    for at in told:
         numeric = all(row[at][:1] in "0123456789+-−–" for row in rows)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        width = max(len(row[at]) for row in rows)
+        table.add_column(
+            head[at],
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=width if numeric else min(width, _TEXT_MIN),
+        )
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(row[at].replace("[", r"\[") for at in told))
     return table
