@@ -166,7 +166,7 @@ def _heat(speaker: Speaker, time_ns: int, told: Told) -> bytes:
     energy_wh = int(told["energy"]) * 1000
     now = mbus_meters.Heat(
         energy_wh=energy_wh,
-        volume_l=energy_wh * 60 // 1000 // 10 * 10,
+        volume_l=energy_wh * 60 // 1000 // 10 * 10 % 10**9,  # eight digits of 10 l
         power_w=int(told["power"]) * 100,
         flow_lph=int(told["flow"]),
         supply_hundredths=int(told["supply"]) * 10,

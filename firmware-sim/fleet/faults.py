@@ -49,9 +49,7 @@ FAULTS: dict[str, FaultKind] = {
     "level_shift": FaultKind("a value jumps and stays off", "gauge", 24, 10, "usual spreads"),
     "noise_burst": FaultKind("a value flutters", "gauge", 6, 6, "usual spreads, as a deviation"),
     "register_reset": FaultKind("a register starts again at 0", "register", 0, 0, "unused"),
-    "rollover": FaultKind(
-        "a register passes its highest value", "register", 0, 2, "hours until it does"
-    ),
+    "rollover": FaultKind("a register passes its highest value", "register", 0, 0, "unused"),
     "meter_exchange": FaultKind(
         "a new meter, with its own number and register",
         "register",
@@ -84,6 +82,15 @@ FAULTS: dict[str, FaultKind] = {
     "energy_theft": FaultKind("a part flows past the meter", "meter", 72, 0.6, "share, 0 to 1"),
     "water_leak": FaultKind("water runs day and night", "meter", 48, 40, "litres an hour"),
 }
+
+SIZES: dict[str, tuple[float, float]] = {
+    "glitch": (0, 1e6), "unit_mixup": (1, 1e9), "battery_death": (0.1, 1e5),
+    "duplicate": (1, 86_400), "reordered": (2, 1000), "energy_theft": (0, 1),
+    "water_leak": (0, 1e6), "meter_exchange": (0, 1e8), "clock_jump": (-1e9, 1e9),
+    "dst_mistake": (-1e9, 1e9),
+}  # fmt: skip
+"""The least and the most that a fault's size can be; of others from -SIZE_MAX to it."""
+SIZE_MAX = 1e6
 
 SILENT = frozenset(("silence", "battery_death"))
 CLOCKS = frozenset(("clock_jump", "clock_1970", "dst_mistake"))
@@ -123,8 +130,14 @@ class Fault(NamedTuple):
 
 
 def fits(kind: Kind, fault: str, quantity: str) -> tuple[Channel | None, bool]:
-    """Return the channel that a fault is of, None for the whole device, and whether it can be."""
+    """Return the channel that a fault is of, None for the whole device, and whether it can be.
+
+    A device that tells its past again keeps its register and its clock, as one message of it would
+    tell two of them.
+    """
     need = FAULTS[fault].on
+    if kind.history_hours and need in {"clock", "register"}:
+        return None, False
     named = [one for one in kind.channels if not quantity or one.quantity == quantity]
     if need == "clock":
         return None, kind.own_clock
@@ -190,7 +203,8 @@ class Broken:
             self._done.add(fault.number)
             made[rows[0]] = 0
         elif fault.kind == "glitch":
-            made[rows] = np.minimum(steps[rows] * int(fault.size), fault.channel.high)
+            most = min(fault.channel.high, fault.channel.width - 1)
+            made[rows] = np.minimum(steps[rows] * int(fault.size), most)
         elif fault.kind == "unit_mixup":
             made[rows] = steps[rows] // int(fault.size)
         return made

@@ -180,6 +180,11 @@ class Feeder(Meters):
         super().__init__(days, [0] * len(behind), [])
         self._behind, self._rated_va = behind, rated_va
 
+    def alone(self, meter: int) -> "Feeder":
+        """Return one station with meters of its own behind it, before its first day."""
+        behind = [(group.alone(member), 0) for group, member in self._behind[meter]]
+        return Feeder(self._days, [behind], [self._rated_va[meter]])
+
     def _worked_out(self, number: int) -> tuple[Ints, Ints]:
         steps = self._days.day(number).steps
         total = np.zeros((len(self._behind), steps), np.int64)

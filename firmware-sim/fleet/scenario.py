@@ -35,22 +35,31 @@ A scenario is TOML:
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
 from fleet.errors import ScenarioError
-from fleet.faults import FAULTS
+from fleet.faults import FAULTS, SIZE_MAX, SIZES, fits
+from fleet.flows import ELECTRIC
+from fleet.kinds import KINDS
 from fleet.message import SECOND_NS, time_ns_of
 from fleet.weather import Climate
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|h|d|w)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_CLOCK = re.compile(r"(?:(\d+)d\s+)?(\d{1,2}):(\d{2})(?::(\d{2}))?")
+_CLOCK = re.compile(r"(?:(\d{1,9})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
+_PATH = re.compile(r"(.*?)(?: - at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?[^`]*`)?", re.DOTALL)
+_HEAD = re.compile(r"`(\w+)`(?: (\d+), `(\w+)`)?: ")
+_TYPE = re.compile(r"Expected `(.*)`, got `(.*)`")
+_MISSING = re.compile(r"Object missing required field `(.*)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 NETWORKS = ("chirpstack", "chirpstack_protobuf", "things_stack")
 DEVICES_MAX = 1_000_000
+SPAN_S_MAX = 100 * 366 * 86_400
 
 
 class Radio(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,14 +92,20 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Refuse counts and networks that are none."""
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"`kind`: expected one of {_list(KINDS)}, found {self.kind};"
+                " `emscher sim list --kinds` describes them"
+            )
         if not 1 <= self.count <= DEVICES_MAX:
             raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
         if self.network not in NETWORKS:
             raise ValueError(f"`network`: expected one of {_list(NETWORKS)}, found {self.network}")
         if self.city not in ("", "Dortmund", "Schwerte"):
             raise ValueError(f"`city`: expected Dortmund or Schwerte, found {self.city}")
-        if self.period:
-            span_s(self.period)
+        _read("period", self.period, span_s)
+        if self.loss is not None and not 0.0 <= self.loss < 1.0:
+            raise ValueError(f"`loss`: expected a share from 0 to below 1, found {self.loss}")
 
     @property
     def label(self) -> str:
@@ -117,12 +132,14 @@ class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
         """Refuse kinds that are none and times that can't be read."""
         if self.kind not in FAULTS:
             raise ValueError(f"`kind`: expected one of {_list(FAULTS)}, found {self.kind}")
-        if self.at:
-            after_s(self.at)
-        if self.for_:
-            span_s(self.for_)
-        if self.count < 1:
-            raise ValueError(f"`count`: expected 1 or more, found {self.count}")
+        _read("at", self.at, after_s)
+        _read("for", self.for_, span_s)
+        if not 1 <= self.count <= DEVICES_MAX:
+            raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
+        low, high = SIZES.get(self.kind, (-SIZE_MAX, SIZE_MAX))
+        if self.size is not None and not low <= self.size <= high:
+            means = FAULTS[self.kind].does
+            raise ValueError(f"`size`: expected {low:g} to {high:g} ({means}), found {self.size:g}")
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,27 +159,62 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Refuse what can't be simulated."""
         if not self.fleet:
             raise ValueError("`fleet`: expected at least one [[fleet]], found none")
+        _read("length", self.length, span_s, may_miss=False)
+        if 900 % _read("step", self.step, span_s, may_miss=False):
+            raise ValueError(f"`step`: expected a part of 15m (1m, 5m, 15m …), found {self.step}")
+        _read("start", self.start, time_ns_of)
         labels = [part.label for part in self.fleet]
         double = sorted({label for label in labels if labels.count(label) > 1})
         if double:
-            raise ValueError(f"`fleet`: expected a name for each alone, found {double[0]} twice")
+            second = len(labels) - labels[::-1].index(double[0])
+            raise ValueError(
+                f"`fleet` {second}, `name`: expected a name for each alone, found {double[0]} twice"
+            )
+        parts = dict(zip(labels, self.fleet, strict=True))
         for number, part in enumerate(self.fleet, 1):
-            if part.feeder and part.feeder not in labels:
-                raise ValueError(
-                    f"`fleet` {number}, `feeder`: expected one of {_list(labels)},"
-                    f" found {part.feeder}"
-                )
+            if part.feeder:
+                self._check_feeder(f"`fleet` {number}, `feeder`", part, parts)
         for number, fault in enumerate(self.fault, 1):
-            if fault.on not in labels:
+            if fault.on not in parts:
                 raise ValueError(
                     f"`fault` {number}, `on`: expected one of {_list(labels)}, found {fault.on}"
                 )
-        span_s(self.length)
-        step_s = span_s(self.step)
-        if 900 % step_s:
-            raise ValueError(f"`step`: expected a part of 15m (1m, 5m, 15m …), found {self.step}")
-        if self.start:
-            time_ns_of(self.start)
+            self._check_fault(f"`fault` {number}", fault, parts[fault.on])
+
+    @staticmethod
+    def _check_feeder(where: str, part: Part, parts: dict[str, Part]) -> None:
+        stations = [label for label, one in parts.items() if KINDS[one.kind].flow == "feeder"]
+        if part.feeder not in stations:
+            raise ValueError(
+                f"{where}: expected a transformer ({_list(stations) or 'there is none'}),"
+                f" found {part.feeder}"
+            )
+        kind = KINDS[part.kind]
+        if kind.flow not in ELECTRIC:
+            raise ValueError(
+                f"{where}: expected an electricity meter behind {part.feeder}, found {kind.text}"
+            )
+
+    def _check_fault(self, where: str, fault: FaultSpec, part: Part) -> None:
+        kind = KINDS[part.kind]
+        if not fits(kind, fault.kind, fault.quantity)[1]:
+            need = FAULTS[fault.kind].on
+            named = f" called {fault.quantity}" if fault.quantity else ""
+            past = " that tells no past hours" if kind.history_hours else ""
+            found = _list(one.quantity for one in kind.channels)
+            raise ValueError(
+                f"{where}, `{'quantity' if named else 'on'}`: expected a {need}{named} in"
+                f" {fault.on}{past} for {fault.kind}, found {found}"
+            )
+        if fault.device is not None and not 1 <= fault.device <= part.count - fault.count + 1:
+            raise ValueError(
+                f"{where}, `device`: expected 1 to {part.count} of {fault.on},"
+                f" found {fault.device}{f' and {fault.count - 1} more' if fault.count > 1 else ''}"
+            )
+        if fault.at and after_s(fault.at) >= span_s(self.length):
+            raise ValueError(
+                f"{where}, `at`: expected a moment within {self.length}, found {fault.at}"
+            )
 
     def start_ns(self, given_ns: int | None) -> int:
         """Return the start, UTC ns: the given one, else the scenario's. Errors: ScenarioError."""
@@ -181,8 +233,8 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def span_s(text: str) -> int:
     """Return a span such as "90s", "15m", "1d 6h" in whole seconds. Errors: ValueError."""
     parts = _SPAN.findall(text)
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if not parts or _SPAN.sub("", text).strip() or seconds < 1 or seconds != int(seconds):
+    seconds = sum(Fraction(number) * _SECONDS[unit] for number, unit in parts)
+    if _SPAN.sub("", text).strip() or not 1 <= seconds <= SPAN_S_MAX or seconds % 1:
         raise ValueError(f'expected a span such as "90s", "15m" or "1d 6h", found "{text}"')
     return int(seconds)
 
@@ -238,14 +290,40 @@ def parsed(text: str, name: str) -> Scenario:
         raise ScenarioError(f"{name}{_where(text, str(error))}") from error
 
 
+def _read(key: str, text: str, read: Callable[[str], int], *, may_miss: bool = True) -> int:
+    """Return what a key's text means, 0 for none. Errors: ValueError, which names the key."""
+    if not text and may_miss:
+        return 0
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"`{key}`: {error}") from error
+
+
 def _where(text: str, error: str) -> str:
-    """Return an error of msgspec with the line of the table that it is about."""
-    match = re.search(r"(.*?) - at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?.*`$", error, re.DOTALL)
-    if match is None:
-        return f": {error}"
-    what, table, place, key = match.groups()
-    line = _line(text, table, None if place is None else int(place), key)
-    of = "" if table is None else f"{table}{'' if place is None else f' {int(place) + 1}'}"
+    """Return an error of msgspec with the line of the table and the key that it is about."""
+    match = _PATH.fullmatch(error)
+    assert match is not None  # every part may be missing
+    what, table, index, key = match.groups()
+    place = None if index is None else int(index)
+    head = _HEAD.match(what)
+    if head is not None:  # one of ours
+        what = what[head.end() :]
+        if table is not None:
+            key = head[1]
+        else:
+            table, key = head[1], head[3]
+            place = int(head[2]) - 1 if head[2] else None
+    elif (wrong := _TYPE.fullmatch(what)) is not None:
+        what = f"expected {wrong[1]}, found {wrong[2]}"
+    elif (lost := _MISSING.fullmatch(what)) is not None:
+        what = f"expected `{lost[1]}`, found none"
+    elif (more := _UNKNOWN.fullmatch(what)) is not None:
+        fields = _TABLES[table or ""].__struct_encode_fields__
+        what = f"expected one of {_list(fields)}, found {more[1]}"
+        table, key = (table, more[1]) if table else (more[1], None)
+    line = _line(text, table, place, key)
+    of = "" if table is None else f"{table}{'' if place is None else f' {place + 1}'}"
     of += f", {key}" if key else ""
     return f"{f', line {line}' if line else ''}{f', {of}' if of else ''}: {what}"
 
@@ -256,10 +334,10 @@ def _line(text: str, table: str | None, place: int | None, key: str | None) -> i
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.strip()
         if bare.startswith("["):
-            inside = bare.strip("[] ") == table
-            seen += inside
             if found is not None:
                 return found
+            inside = bare.partition("#")[0].strip("[] ") == table
+            seen += inside
             if inside and place in (None, seen):
                 found = number
         else:
@@ -269,5 +347,10 @@ def _line(text: str, table: str | None, place: int | None, key: str | None) -> i
     return found
 
 
-def _list(names: Mapping[str, object] | tuple[str, ...] | list[str]) -> str:
+_TABLES: dict[str, type[msgspec.Struct]] = {
+    "": Scenario, "fleet": Part, "fault": FaultSpec, "weather": Climate, "radio": Radio,
+}  # fmt: skip
+
+
+def _list(names: Iterable[str]) -> str:
     return ", ".join(names)

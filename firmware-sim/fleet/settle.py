@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.chance import key_of, keys_of, uniforms
-from fleet.errors import ScenarioError
 from fleet.faults import FAULTS, Fault, fits, span_ns
 from fleet.kind import Channel
 from fleet.message import SECOND_NS
@@ -30,21 +29,12 @@ def settled(
     """Return the faults of each group; what the scenario leaves open, chance decides.
 
     part  of a longer life: chance decides otherwise in each
-
-    Errors  ScenarioError for a fault that its devices cannot have, or outside of the time.
     """
     found: dict[str, list[Fault]] = {label: [] for label in groups}
     number = 0
     for place, spec in enumerate(scenario.fault, 1):
         group = groups[spec.on]
-        channel, possible = fits(group.kind, spec.kind, spec.quantity)
-        if not possible:
-            need = FAULTS[spec.kind].on
-            raise ScenarioError(
-                f"fault {place}: expected a {need} in {spec.on}"
-                f"{f' called {spec.quantity}' if spec.quantity else ''} for {spec.kind},"
-                f" found {', '.join(one.quantity for one in group.kind.channels)}"
-            )
+        channel, _ = fits(group.kind, spec.kind, spec.quantity)
         taken = {one.member for one in found[spec.on]}
         for nth in range(spec.count):
             fault = _one(
@@ -67,11 +57,6 @@ def _one(
     draws = uniforms(keys_of(key, 0), np.arange(2))
     if spec.device is not None:
         member = spec.device - 1 + where.nth
-        if not 0 <= member < len(group):
-            raise ScenarioError(
-                f"fault {where.place}, device: expected 1 to {len(group)} of {spec.on},"
-                f" found {member + 1}"
-            )
     else:
         free = [one for one in range(len(group)) if one not in taken] or list(range(len(group)))
         member = free[int(draws[0] * len(free))]
@@ -80,11 +65,6 @@ def _one(
     else:  # in the middle part: something to learn from before, something to recover in after
         share = 0.3 + 0.5 * float(draws[1])
         start_ns = where.start_ns + int(where.scenario.length_ns * share) // SECOND_NS * SECOND_NS
-    if not where.start_ns <= start_ns < end_ns:
-        raise ScenarioError(
-            f"fault {where.place}, at: expected a moment within {where.scenario.length},"
-            f" found {spec.at}"
-        )
     kind = FAULTS[spec.kind]
     size = kind.size if spec.size is None else spec.size
     given_s = span_s(spec.for_) if spec.for_ else None

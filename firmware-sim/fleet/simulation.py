@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -244,10 +244,11 @@ class Simulation:
                 copies = np.where(touched, copies * 2, copies)
                 twice[touched] = int(one.size * SECOND_NS)
             elif one.kind == "late_bulk":
-                send_ns[touched] = one.end_ns + rows.turn[touched] % 1000 * _BULK_NS
+                since = rows.times_ns[touched] - one.start_ns
+                send_ns[touched] = one.end_ns + since // group.period_ns[one.member] * _BULK_NS
             elif one.kind == "reordered":
                 block = max(2, int(one.size))
-                behind = block - 1 - 2 * (rows.turn[touched] % block)
+                behind = 2 * (block - 1 - rows.turn[touched] % block)
                 send_ns[touched] += behind * group.period_ns[one.member]
         made = spoken(group, rows, lost)
         as_due = not sampler.faults  # most groups in most slices: nothing is late or spoilt
@@ -265,6 +266,8 @@ class Simulation:
                 messages.append(spoilt)
                 if later:
                     messages.append(spoilt._replace(time_ns=spoilt.time_ns + later))
+        if group.kind.timeless:  # it states no time, so that it is taken as of when it came
+            rows = replace(rows, stated_ns=send_ns)
         self._true(group, rows, copies, samples)
 
     def _true(self, group: Group, rows: Slice, copies: Ints, samples: list[Samples]) -> None:
