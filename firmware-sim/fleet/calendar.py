@@ -47,7 +47,9 @@ def day_type(day: int) -> int:
 def holidays(year: int) -> frozenset[int]:
     """Return the public holidays of North Rhine-Westphalia, as days since 1970."""
     easter = days_since_1970(_easter(year))
-    fixed = ((1, 1), (5, 1), (10, 3), (11, 1), (12, 25), (12, 26))
+    fixed = [(1, 1), (5, 1), (10, 3), (11, 1), (12, 25), (12, 26)]
+    if year == 2017:
+        fixed.append((10, 31))  # 500 years of the Reformation, once
     moving = (-2, 1, 39, 50, 60)  # Good Friday, Easter Monday, Ascension, Whit Monday, Corpus Chr.
     return frozenset(
         [days_since_1970(date(year, month, day)) for month, day in fixed]

@@ -226,6 +226,7 @@ def _building(name: str, text: str, flow: str, *, small: bool = False) -> Kind:
         name, f"{text} (a LoRaWAN meter with Cayenne LPP)", "Cayenne LPP Meter",
         (_ENERGY, power, _VOLT) if small else (_ENERGY, _VOLT),
         _electric, _cayenne_small if small else _cayenne, f_port=2, flow=flow,
+        brand="cayenne", model="lpp-meter",
     )  # fmt: skip
 
 

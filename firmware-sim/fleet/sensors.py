@@ -304,7 +304,7 @@ SENSORS = (
             _tenths("pressure", "pressure", "3", low=0, high=65_535),
             Channel("illuminance", "illuminance", "4", low=0, high=65_535),
         ),
-        _outdoors, _cayenne, f_port=2,
+        _outdoors, _cayenne, f_port=2, brand="cayenne", model="lpp-weather",
     ),
     Kind(
         "soil", "the soil of a park or tree (Dragino LSE01)", "Dragino LSE01",
