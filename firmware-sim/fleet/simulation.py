@@ -171,7 +171,7 @@ class Simulation:
 
     def batches(self) -> Iterator[Batch]:
         """Yield the whole run, a piece of time after the other."""
-        late: list[tuple[int, int, Message]] = []
+        late: list[tuple[int, str, int, Message]] = []
         order = 0
         width_ns = max(SECOND_NS, int(self._rows / max(self.per_second, 1e-9)) * SECOND_NS)
         begin = self.start_ns
@@ -192,11 +192,12 @@ class Simulation:
                 if len(rows.which):
                     self._told(sampler, rows, fresh, samples)
             for message in fresh:
-                heapq.heappush(late, (message.time_ns, order, message))
+                # By topic where times are the same, so that no cut of the time shows.
+                heapq.heappush(late, (message.time_ns, message.topic, order, message))
                 order += 1
             ready = []
             while late and (late[0][0] < end or end == self.end_ns):
-                ready.append(heapq.heappop(late)[2])
+                ready.append(heapq.heappop(late)[3])
             energy = self._energy(begin) if end in {midnight, self.end_ns} else []
             yield Batch(end, ready, samples, energy)
             begin = end
@@ -257,12 +258,14 @@ class Simulation:
                 messages += sent
                 continue
             when, later = int(send_ns[at]), int(twice[at])
+            is_due = when == rows.times_ns[at]
             for message in sent:
-                shift = when - int(rows.times_ns[at])
                 payload = message.payload
                 if rows.garbage[at]:
                     payload = payload[: len(payload) // 2]
-                spoilt = message._replace(time_ns=message.time_ns + shift, payload=payload)
+                spoilt = message._replace(
+                    time_ns=message.time_ns if is_due else when, payload=payload
+                )
                 messages.append(spoilt)
                 if later:
                     messages.append(spoilt._replace(time_ns=spoilt.time_ns + later))

@@ -19,8 +19,8 @@ from fleet.kinds import KINDS
 from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
-MESSAGES = "0775e87f809face7eab3d57db5432a54aff63b1f1babd59e76b016bc4e78011e"
-TRUTH = "480edb1f0b233f6070c34262caffc9e6bf1b332b7be42307174fb5a045d35e58"
+MESSAGES = "86fb95ba121873557880fe22cdac253b79ff72befe28b550fe419a3d573db649"
+TRUTH = "bbacd55d7c5d0969811dfd586e08025cf1f6c43804f5776b76e5303bfb6bbb45"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
 TABLES = ("device", "channel", "time_ns", "stated_ns", "true", "sent", "copies", "fault")

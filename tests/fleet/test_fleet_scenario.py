@@ -137,8 +137,10 @@ def test_shipped_scenarios_load(name):
     assert scenario.start_ns(None) > 0
 
 
-def test_nothing_else_is_shipped():
-    assert list(shipped()) == ["billing-year", "chaos", "city", "district"]
+def test_nothing_else_is_shipped_but_the_demonstration_which_starts_whenever_it_is_asked_to():
+    assert list(shipped()) == ["billing-year", "chaos", "city", "demo", "district"]
+    with pytest.raises(ScenarioError, match="expected --from TIME"):
+        load("demo").start_ns(None)
 
 
 @pytest.mark.parametrize("name", ["chaos", "district"])
@@ -168,7 +170,9 @@ def test_scenarios_load_from_a_file(tmp_path):
 
 
 def test_a_scenario_that_is_none_lists_those_that_are():
-    with pytest.raises(ScenarioError, match="one of billing-year, chaos, city, district, found"):
+    with pytest.raises(
+        ScenarioError, match="one of billing-year, chaos, city, demo, district, found"
+    ):
         load("nothing-of-the-kind")
 
 
