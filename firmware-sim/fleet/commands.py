@@ -4,15 +4,17 @@ The front door knows how a broker's URL is read; `add_commands` is told.
 """
 
 import re
-import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, NoReturn, Protocol
 
 import typer
 from rich.console import Console
 
 from fleet.errors import FleetError
+
+if TYPE_CHECKING:
+    from fleet.broker import Tls
 
 out = Console()
 err = Console(stderr=True)
@@ -25,12 +27,12 @@ _UrlOption = Annotated[
         "--broker", metavar="URL", help="mqtt://host, or mqtts://user:password@host:8883 for TLS."
     ),
 ]
-_Ca = Annotated[
+CaOption = Annotated[
     Path | None,
     typer.Option(help="mqtts: file of the certificates that are trusted, beside none else."),
 ]
-_Cert = Annotated[Path | None, typer.Option(help="mqtts: our own certificate (PEM).")]
-_Key = Annotated[Path | None, typer.Option(help="mqtts: the key of --cert (PEM).")]
+CertOption = Annotated[Path | None, typer.Option(help="mqtts: our own certificate (PEM).")]
+KeyOption = Annotated[Path | None, typer.Option(help="mqtts: the key of --cert (PEM).")]
 
 
 class Address(Protocol):
@@ -80,9 +82,9 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
         append: Annotated[
             bool, typer.Option("--append", help="Add to a recording that exists.")
         ] = False,
-        ca: _Ca = None,
-        cert: _Cert = None,
-        key: _Key = None,
+        ca: CaOption = None,
+        cert: CertOption = None,
+        key: KeyOption = None,
     ) -> None:
         """Record what a broker delivers (QoS 1), until Ctrl-C, --for or --count.
 
@@ -97,7 +99,7 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
             seconds = None if duration is None else _seconds(duration)
             broker = Broker(
                 address.host, address.port, address.username, address.password,
-                _tls(address, ca, cert, key),
+                tls_of(address, ca, cert, key),
             )  # fmt: skip
             record_to_terminal(
                 out, output, broker, topics, for_s=seconds, count=count, append=append
@@ -174,9 +176,9 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
                 " out.",
             ),
         ] = None,
-        ca: _Ca = None,
-        cert: _Cert = None,
-        key: _Key = None,
+        ca: CaOption = None,
+        cert: CertOption = None,
+        key: KeyOption = None,
     ) -> None:
         """Publish a recording or a table over MQTT; it ends when all is acknowledged."""
         from fleet.publisher import Broker
@@ -207,7 +209,7 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
             )
             broker = Broker(
                 address.host, address.port, address.username, address.password,
-                _tls(address, ca, cert, key),
+                tls_of(address, ca, cert, key),
             )  # fmt: skip
             replay_to_terminal(out, file, broker, table, how)
         except _TOLD as error:
@@ -217,28 +219,19 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
 _TOLD = (FleetError, ValueError, OSError)
 
 
-def _tls(
+def tls_of(
     address: Address, ca: Path | None, cert: Path | None, key: Path | None
-) -> ssl.SSLContext | None:
+) -> "Tls | None":
     """Return how to speak TLS, or None. Errors: ValueError, naming the option."""
+    from fleet.broker import Tls
+
     if not address.tls:
         if ca or cert or key:
             raise ValueError("--ca, --cert, --key: expected a broker at mqtts://, found mqtt://")
         return None
     if key is not None and cert is None:
         raise ValueError("--key: expected --cert too, found none")
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        raise ValueError(f"--ca: expected a file of certificates, found {error}: {ca}") from error
-    if cert is not None:
-        try:
-            context.load_cert_chain(cert, key)
-        except OSError as error:
-            raise ValueError(
-                f"--cert, --key: expected a certificate and its key, found {error}: {cert}, {key}"
-            ) from error
-    return context
+    return Tls(ca, cert, key)
 
 
 def _seconds(text: str) -> float:

@@ -5,58 +5,53 @@ message stream, which ends with the connection, reports the loss at once.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
 
+from fleet.broker import Broker, Tls, absent
 from fleet.errors import BrokerAbsentError, BrokerLostError
 from fleet.message import Message
 from fleet.tasks import end
+
+__all__ = ["IN_FLIGHT", "Broker", "Tls", "connected", "publish", "publish_all"]
 
 IN_FLIGHT = 128  # tried from 16 to 256 against nats-server: 11,000, 13,300, 10,200 messages/s
 _ACK_WAIT_S = 30.0
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where to publish or to listen, and as whom; tls: how it proves who it is, None: plainly."""
-
-    host: str
-    port: int
-    username: str | None = None
-    password: str | None = None
-    tls: ssl.SSLContext | None = None
-
-    @property
-    def address(self) -> str:
-        """host:port, as people write it."""
-        return f"{self.host}:{self.port}"
-
-
-async def connected(broker: Broker, work: Callable[[aiomqtt.Client], Awaitable[T]]) -> T:
+async def connected(
+    broker: Broker, work: Callable[[aiomqtt.Client], Awaitable[T]], number: int = 0
+) -> T:
     """Connect, run the work with the client, disconnect, and return what the work returned.
 
+    number  of the client among several, which goes into its identifier
     Errors  BrokerAbsentError: no connection; BrokerLostError: it broke while the work was running,
             which is cancelled then.
     """
-    return await watched(broker, client_of(broker), work)
+    return await watched(broker, client_of(broker, number), work)
 
 
 def client_of(
-    broker: Broker, queue_type: "type[asyncio.Queue[aiomqtt.Message]] | None" = None
+    broker: Broker,
+    number: int = 0,
+    queue_type: "type[asyncio.Queue[aiomqtt.Message]] | None" = None,
 ) -> aiomqtt.Client:
-    """Return a client that isn't connected yet; queue_type: what takes the messages that come."""
+    """Return a client that isn't connected yet.
+
+    number  among several, which goes into its identifier; queue_type: takes what comes
+    """
     client = aiomqtt.Client(
         broker.host,
         broker.port,
         username=broker.username,
         password=broker.password,
+        identifier=broker.identifier(number) or None,
+        tls_context=None if broker.tls is None else broker.tls.context(),
         max_inflight_messages=IN_FLIGHT,
-        tls_context=broker.tls,
         queue_type=queue_type,
     )
     client.pending_calls_threshold = IN_FLIGHT  # as many as we mean to wait for: no warning
@@ -77,11 +72,11 @@ async def watched(
             raise BrokerLostError(
                 f"the connection to the MQTT broker at {broker.address} broke: {error}"
             ) from error
-        raise BrokerAbsentError(_advice(broker, error)) from error
+        raise _absent(broker, error) from error
     except (UnicodeError, ValueError) as error:
         if reached:
             raise
-        raise BrokerAbsentError(_advice(broker, error)) from error
+        raise absent(broker, error) from error
 
 
 async def publish_all(
@@ -145,14 +140,11 @@ async def _watched(client: aiomqtt.Client, work: Callable[[aiomqtt.Client], Awai
         await end(doing, watching)
 
 
-def _advice(broker: Broker, error: Exception) -> str:
-    refused = isinstance(error, aiomqtt.MqttCodeError)
-    what_to_do = (
-        "give the user name and password that the broker asks for"
-        if refused
-        else "start it (`emscher up` brings one), or give the host and port of another"
-    )
-    return (
-        f"expected an MQTT broker at {broker.address}, "
-        f"found: {str(error) or type(error).__name__}; {what_to_do}"
-    )
+def _absent(broker: Broker, error: aiomqtt.MqttError) -> BrokerAbsentError:
+    """Return the error for what aiomqtt raised while it connected."""
+    if isinstance(error, aiomqtt.MqttCodeError) and error.rc is not None:
+        code = error.rc
+        return absent(broker, code.value if isinstance(code, ReasonCode) else code)
+    if isinstance(error.__context__, OSError):  # aiomqtt keeps its text only
+        return absent(broker, error.__context__)
+    return absent(broker, TimeoutError(str(error)))

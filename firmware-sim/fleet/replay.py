@@ -1,7 +1,6 @@
 """Replay: publish a recorded stream again, in its own rhythm, faster, or as fast as it goes."""
 
 import asyncio
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import msgspec
 from fleet.emrec import is_emrec
 from fleet.errors import BrokerLostError, RecordingError
 from fleet.message import SECOND_NS, Message, rfc3339
-from fleet.publisher import Broker, connected, publish_all
+from fleet.publisher import Broker, Tls, connected, publish_all
 from fleet.recording import Recording, opened
 from fleet.rounds import Moved, Rounds, Span, span_of
 from fleet.tasks import end
@@ -132,7 +131,7 @@ async def replay(
     qos: int | None = 1,
     username: str | None = None,
     password: str | None = None,
-    tls: ssl.SSLContext | None = None,
+    tls: Tls | None = None,
     start_ns: int | None = None,
     end_ns: int | None = None,
     topics: Callable[[str], str] | None = None,

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, Protocol
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -19,9 +19,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from fleet.commands import Address, CaOption, CertOption, KeyOption, tls_of
 from fleet.errors import FleetError
 from fleet.message import SECOND_NS, rfc3339, time_ns_of
 from fleet.score_commands import score
+
+if TYPE_CHECKING:
+    from fleet.publisher import Broker
+    from fleet.sending import Progress as Sending
+    from fleet.sending import Sent
+    from fleet.sim_run import Run
 
 out = Console()
 err = Console(stderr=True)
@@ -37,30 +44,6 @@ _Seed = Annotated[int | None, typer.Option(help="Another seed than the scenario'
 _Truth = Annotated[
     Path | None, typer.Option(help="Write what is true into this folder, which must be empty.")
 ]
-
-
-class Address(Protocol):
-    """A broker's address, as the front door reads it from a URL."""
-
-    @property
-    def host(self) -> str:
-        """Name or number."""
-
-    @property
-    def port(self) -> int:
-        """TCP port."""
-
-    @property
-    def tls(self) -> bool:
-        """Whether it is mqtts."""
-
-    @property
-    def username(self) -> str | None:
-        """Who we are."""
-
-    @property
-    def password(self) -> str | None:
-        """What proves it."""
 
 
 def sim_app(address_of: Callable[[str], Address]) -> typer.Typer:
@@ -91,22 +74,37 @@ def sim_app(address_of: Callable[[str], Address]) -> typer.Typer:
             int, typer.Option(min=1, max=1000, help="Connections; a device keeps to one.")
         ] = 1,
         qos: Annotated[int, typer.Option(min=0, max=1, help="MQTT quality of service.")] = 1,
-        ca: Annotated[
-            Path | None, typer.Option(help="mqtts: certificates that are trusted (PEM).")
-        ] = None,
+        ca: CaOption = None,
+        cert: CertOption = None,
+        key: KeyOption = None,
         start: _From = None,
         seed: _Seed = None,
         truth: _Truth = None,
     ) -> None:
         """Publish a scenario over MQTT, with a progress bar; Ctrl-C ends it in order.
 
-        With --speed 1 --from now it lives as a city does. The truth holds what was simulated;
-        when the sending was stopped, it ends where the stream ended.
+        With --speed 1 --from now it lives as a city does. A run that is stopped early leaves its
+        truth unfinished: it holds what was never sent.
         """
         address = address_of(broker)
-        factor = _speed(speed)
-        _guarded(lambda: _published(scenario, address, factor, rate, clients, qos, ca,
-                                    start, seed, truth))  # fmt: skip
+        factor = None if rate is not None and speed == "max" else _speed(speed)
+
+        def work() -> None:
+            from fleet.publisher import Broker
+            from fleet.sim_run import Run
+
+            to = Broker(
+                address.host, address.port, address.username, address.password,
+                tls=tls_of(address, ca, cert, key),
+            )  # fmt: skip
+            made = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth)
+            pace = {"speed": factor, "rate": rate}
+            if _published(made, to, pace, clients=clients, qos=qos):
+                _told_truth(truth, made.finish())
+            else:
+                out.print("stopped before the end" + (f"; {truth} is unfinished" if truth else ""))
+
+        _guarded(work)
 
     return app
 
@@ -198,52 +196,44 @@ def truth(
 
 
 def _published(
-    scenario: str, address: Address, speed: float | None, rate: float | None, clients: int,
-    qos: int, ca: Path | None, start: str | None, seed: int | None, truth: Path | None,
-) -> None:  # fmt: skip
-    from fleet.publisher import Broker, Tls
-    from fleet.sim_run import Run
-    from fleet.stream import Progress as Sending
-    from fleet.stream import Sent, publish_stream
+    run: "Run", broker: "Broker", pace: dict[str, float | None], *, clients: int, qos: int
+) -> bool:
+    """Publish a run with a bar, and return whether it came to its end."""
+    from fleet.stream import publish_stream
 
-    if ca is not None and not address.tls:
-        raise FleetError("--ca: expected a broker of mqtts://, found mqtt://")
-    broker = Broker(
-        address.host, address.port, address.username, address.password,
-        tls=Tls(ca=ca) if address.tls else None,
-    )  # fmt: skip
-    run = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth)
-    span_ns = run.simulation.end_ns - run.simulation.start_ns
+    begin_ns, end_ns = run.simulation.start_ns, run.simulation.end_ns
     out.print(
         f"{run.simulation.scenario.title}: {len(run.simulation):,} devices,"
-        f" about {run.expected:,} messages, from {rfc3339(run.simulation.start_ns)}"
+        f" about {run.expected:,} messages, from {rfc3339(begin_ns)}"
     )
+    began = time.monotonic()
+
+    async def work(bar: Progress, task: TaskID) -> tuple["Sent", bool]:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+        def told(now: "Sending") -> None:
+            share = max(now.time_ns - begin_ns, 0) / (end_ns - begin_ns)
+            rate = now.acknowledged / max(time.monotonic() - began, 1e-9)
+            late = f", {now.lag_s:.0f} s behind" if now.lag_s > 1 else ""
+            note = now.waiting or f"{rate:,.0f}/s{late}"
+            bar.update(task, completed=share, made=now.acknowledged, note=note)
+
+        sent = await publish_stream(
+            broker, run.messages(), clients=clients, qos=qos, speed=pace["speed"],
+            rate=pace["rate"], stop=stop, progress=told, keep_on=True,
+        )  # fmt: skip
+        return sent, not stop.is_set()
+
     with _bar("publishing") as (bar, task):
-
-        def told(now: Sending) -> None:
-            share = (now.time_ns - run.simulation.start_ns) / span_ns
-            late = f", {now.lag_s:.0f} s late" if now.lag_s > 1 else ""
-            bar.update(task, completed=share, made=now.acknowledged,
-                       note=f"{now.rate:,.0f}/s{late}")  # fmt: skip
-
-        async def work() -> Sent:
-            stop = asyncio.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            return await publish_stream(
-                broker, run.messages(), clients=clients, qos=qos, speed=speed, rate=rate,
-                stop=stop, progress=told, keep_on=True,
-            )  # fmt: skip
-
-        began = time.monotonic()
-        sent = asyncio.run(work())
-    took_s = max(time.monotonic() - began, 1e-9)
-    facts = run.finish()
+        sent, ended = asyncio.run(work(bar, task))
+    again = f", {sent.reconnects} times connected again" if sent.reconnects else ""
     out.print(
-        f"{sent.acknowledged:,} messages acknowledged by {broker.address} in {took_s:,.0f} s"
-        f" ({sent.acknowledged / took_s:,.0f}/s)"
+        f"{sent.acknowledged:,} messages acknowledged by {broker.address} in {sent.seconds:,.0f} s"
+        f" ({sent.acknowledged / max(sent.seconds, 1e-9):,.0f}/s{again})"
     )
-    _told_truth(truth, facts)
+    return ended
 
 
 class _Bar:
