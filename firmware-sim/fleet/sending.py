@@ -39,7 +39,7 @@ class Sent:
 
     acknowledged    messages that the broker has (QoS 0: that were sent)
     unacknowledged  messages that were sent and may or may not have arrived
-    seconds         from the first connection to the last acknowledgement
+    seconds         from when all clients were connected to the last acknowledgement
     lag_s           the longest that a message was sent after it was due
     reconnects      how often a lost connection was made again
     """

@@ -111,6 +111,7 @@ class _Stream:
         self.last_ns, self.lag_s, self.lag_max_s = 0, 0.0, 0.0
         self.began_s, self.ended_s = 0.0, 0.0
         self._clients: list[_Client] = []
+        self._missing, self._complete = 0, asyncio.Event()
         self._making: asyncio.Task[_Chunk] | None = None
 
     async def run(
@@ -122,6 +123,7 @@ class _Stream:
         """Publish all, or until stop."""
         lanes = max(4, min(IN_FLIGHT, _LANES // clients))
         self._clients = [_Client(self, number, lanes) for number in range(clients)]
+        self._missing = clients
         for client in self._clients:
             client.task = asyncio.create_task(client.keep())
         sharing = asyncio.create_task(self._share(messages))
@@ -151,6 +153,7 @@ class _Stream:
         """Give each message to the client of its device when it is due."""
         of_topic: dict[str, _Client] = {}
         chunk = await self._make(messages)
+        await self._complete.wait()
         while True:
             following = None
             if not chunk.is_last:
@@ -198,6 +201,13 @@ class _Stream:
             if due_s:
                 lag_s = max(lag_s, self.clock() - min(due_s))
         return Progress(self.acknowledged, left, self.last_ns, lag_s, waiting)
+
+    def is_there(self) -> None:
+        """Take note of a client that is connected for the first time; the last begins the pace."""
+        self._missing -= 1
+        if not self._missing:
+            self.began_s = self.ended_s = self.clock()
+            self._complete.set()
 
     def goes(self, item: _Item) -> None:
         """Take note of a message that goes out now."""
@@ -273,17 +283,17 @@ class _Client:
     async def _session(self, client: aiomqtt.Client) -> None:
         if self._was_there:
             self._stream.reconnects += 1
-        elif not self._stream.began_s:
-            self._stream.began_s = self._stream.ended_s = self._stream.clock()
+        else:
+            self._stream.is_there()
         self._is_away, self._was_there, self.waiting = False, True, ""
+        self._again.extendleft(reversed(self._sent.items()))
+        self._sent.clear()
         lanes = [asyncio.create_task(self._lane(client)) for _ in range(self._lanes)]
         try:
             await asyncio.gather(*lanes)
         finally:
             self._is_away = True
             await end(*lanes)
-            self._again.extendleft(reversed(self._sent.items()))
-            self._sent.clear()
 
     async def _lane(self, client: aiomqtt.Client) -> None:
         """Publish one message after the other; all lanes together keep a window full."""

@@ -70,6 +70,11 @@ class Mosquitto:
             self._process.wait(20)
             self._process = None
 
+    def signal(self, number: int) -> None:
+        """Send it a signal, such as SIGSTOP, which lets it stand still."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def log(self) -> str:
         """Return what it has said."""
         return self._log.read_text()
@@ -129,18 +134,18 @@ def numbers(heard):
     return found
 
 
-def authority(folder, name="home-made"):
-    """Write an authority, and a certificate by it for a server and for a client; return the paths.
+def authority(folder, name="home-made", host="localhost"):
+    """Write an authority, and certificates by it for the host and for a client; return the paths.
 
     Keys: ca, server, server_key, client, client_key.
     """
     ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _certificate(name, ca_key, name, ca_key, is_authority=True)
+    ca = _certificate(name, ca_key, name, ca_key)
     paths = {"ca": folder / f"{name}.pem"}
     paths["ca"].write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     for who in ("server", "client"):
         key = ec.generate_private_key(ec.SECP256R1())
-        signed = _certificate(who, key, name, ca_key, is_authority=False)
+        signed = _certificate(who, key, name, ca_key, host)
         paths[who], paths[f"{who}_key"] = folder / f"{who}.pem", folder / f"{who}.key"
         paths[who].write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         paths[f"{who}_key"].write_bytes(
@@ -153,7 +158,9 @@ def authority(folder, name="home-made"):
     return paths
 
 
-def _certificate(subject, key, issuer, issuer_key, *, is_authority):
+def _certificate(subject, key, issuer, issuer_key, host=None):
+    """Return a certificate for a host, or one of an authority."""
+
     def named(text):
         return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
@@ -166,10 +173,11 @@ def _certificate(subject, key, issuer, issuer_key, *, is_authority):
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=host is None, path_length=None), critical=True)
     )
-    if not is_authority:
-        local = ipaddress.ip_address("127.0.0.1")
-        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(local)])
-        made = made.add_extension(names, critical=False)
+    if host is not None:
+        names = [x509.DNSName(host)]
+        if host == "localhost":
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        made = made.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return made.sign(issuer_key, hashes.SHA256())
