@@ -232,7 +232,7 @@ class _Client:
         self._sent: dict[int, _Item] = {}  # not acknowledged, in the order of sending
         self._again: deque[tuple[int, _Item]] = deque()  # the same of a connection that is lost
         self._numbers = count()
-        self._is_away, self._was_there = True, False
+        self._is_pausing, self._was_there = False, False
         self.waiting = ""
         self.task: asyncio.Task[None] | None = None
 
@@ -255,12 +255,15 @@ class _Client:
         await self._waiting.put(item)
 
     def wind_up(self) -> None:
-        """Send nothing more; what is in flight is waited for unless the connection is lost."""
+        """Send nothing more; what is in flight is waited for unless the connection is lost.
+
+        A connection that is being made is not cancelled: aiomqtt would leave its socket open.
+        """
         while not self._waiting.empty():
             self._waiting.get_nowait()
         self._due_s.clear()
         self._waiting.put_nowait(None)
-        if self._is_away and self.task is not None:
+        if self._is_pausing and self.task is not None:
             self.task.cancel()
 
     async def keep(self) -> None:
@@ -271,28 +274,28 @@ class _Client:
                 await connected(stream.broker, self._session, self._number)
                 return
             except (BrokerAbsentError, BrokerLostError) as error:
-                self._is_away = True
                 if not (self._was_there and stream.keep_on):
                     raise
                 if stream.stop.is_set():
                     return
                 self.waiting = f"{error}; again soon"
                 failures = 0 if isinstance(error, BrokerLostError) else failures + 1
+            self._is_pausing = True
             await stream.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+            self._is_pausing = False
 
     async def _session(self, client: aiomqtt.Client) -> None:
         if self._was_there:
             self._stream.reconnects += 1
         else:
             self._stream.is_there()
-        self._is_away, self._was_there, self.waiting = False, True, ""
+        self._was_there, self.waiting = True, ""
         self._again.extendleft(reversed(self._sent.items()))
         self._sent.clear()
         lanes = [asyncio.create_task(self._lane(client)) for _ in range(self._lanes)]
         try:
             await asyncio.gather(*lanes)
         finally:
-            self._is_away = True
             await end(*lanes)
 
     async def _lane(self, client: aiomqtt.Client) -> None:

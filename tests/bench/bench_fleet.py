@@ -24,6 +24,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from fleet.broker import Broker
+from fleet.publisher import IN_FLIGHT
 from fleet.pump import prepare, pump
 from fleet.scenario import parsed
 from fleet.simulation import Simulation
@@ -46,7 +47,6 @@ fleet = [
     { kind = "household", count = 200 },
 ]
 """
-WINDOW = 1000
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ class Mosquitto:
 def with_paho(port, messages, qos):
     """Publish with paho's own thread, a bounded number in flight, until all are acknowledged."""
     client = paho.Client(CallbackAPIVersion.VERSION2)
-    client.max_inflight_messages_set(WINDOW)
-    free, done, left = threading.Semaphore(WINDOW), threading.Event(), [len(messages)]
+    client.max_inflight_messages_set(IN_FLIGHT)
+    free, done, left = threading.Semaphore(IN_FLIGHT), threading.Event(), [len(messages)]
 
     def published(*_):
         free.release()
@@ -194,9 +194,8 @@ def test_making(full_size, monkeypatch):
     again_s = time.process_time() - again_s
     live, bytes_only = len(messages) / used_s, len(messages) / encoding_s
     dumped = len(events) / again_s
-    print(
-        f"\n  {len(messages)} messages of {len(simulation)} devices: {len(messages) / took_s:,.0f}/s"
-    )
+    rate = len(messages) / took_s
+    print(f"\n  {len(messages)} messages of {len(simulation)} devices: {rate:,.0f}/s")
     print(f"  all of it           {live:9,.0f}/core-s  {live / dumped:.2f} times json.dumps")
     print(f"  payload and event   {bytes_only:9,.0f}/core-s  {bytes_only / dumped:.2f} times")
     print(f"  json.dumps of dicts {dumped:9,.0f}/core-s  ({len(events)} events, nothing else made)")

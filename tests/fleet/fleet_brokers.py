@@ -126,6 +126,16 @@ async def until(so, seconds=20.0):
         await asyncio.sleep(0.01)
 
 
+def stopping(stop, count):
+    """Return a `progress` that sets stop once so many messages are acknowledged."""
+
+    def told(progress):
+        if progress.acknowledged >= count:
+            stop.set()
+
+    return told
+
+
 def numbers(heard):
     """Return the numbers of what was heard, by topic, in the order of hearing."""
     found = {}

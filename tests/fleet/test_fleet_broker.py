@@ -3,6 +3,7 @@
 Each is tried by both who publish: aiomqtt's client and the pump.
 """
 
+import gc
 import subprocess
 
 import pytest
@@ -15,6 +16,13 @@ from fleet.stream import publish_stream
 
 # paho leaves the socket of a failed handshake to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _swept():
+    """Let what paho leaves be collected here, and not in whatever test comes next."""
+    yield
+    gc.collect()
 
 
 async def _stream(broker, messages):
