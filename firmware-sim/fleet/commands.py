@@ -219,9 +219,7 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
 _TOLD = (FleetError, ValueError, OSError)
 
 
-def tls_of(
-    address: Address, ca: Path | None, cert: Path | None, key: Path | None
-) -> "Tls | None":
+def tls_of(address: Address, ca: Path | None, cert: Path | None, key: Path | None) -> "Tls | None":
     """Return how to speak TLS, or None. Errors: ValueError, naming the option."""
     from fleet.broker import Tls
 

@@ -177,7 +177,7 @@ def _minutes(seconds: float | None) -> str:
     return "–" if seconds is None else f"{seconds / 60:+,.1f} min"
 
 
-def _table(title: str, head: Sequence[str], rows: list[Sequence[str]]) -> Table:
+def _table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     """Return a table that is readable in 80 columns: numbers stay whole, texts are folded."""
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False

@@ -258,13 +258,15 @@ class Simulation:
                 messages += sent
                 continue
             when, later = int(send_ns[at]), int(twice[at])
+            # A message is made with the time of the device's clock, which may be wrong.
+            clock_ns = int((rows.times_ns if group.server else rows.stated_ns)[at])
             is_due = when == rows.times_ns[at]
             for message in sent:
                 payload = message.payload
                 if rows.garbage[at]:
                     payload = payload[: len(payload) // 2]
                 spoilt = message._replace(
-                    time_ns=message.time_ns if is_due else when, payload=payload
+                    time_ns=when + (message.time_ns - clock_ns if is_due else 0), payload=payload
                 )
                 messages.append(spoilt)
                 if later:

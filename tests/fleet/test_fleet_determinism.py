@@ -19,7 +19,7 @@ from fleet.kinds import KINDS
 from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
-MESSAGES = "86fb95ba121873557880fe22cdac253b79ff72befe28b550fe419a3d573db649"
+MESSAGES = "5c1227954de69ce5f1713a8e4db542aa28e12dc3d17265730cd648640fca6168"
 TRUTH = "bbacd55d7c5d0969811dfd586e08025cf1f6c43804f5776b76e5303bfb6bbb45"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
