@@ -57,9 +57,9 @@ def test_help_names_every_option(told, command, options):
         (["--column", "x"], "--column: expected WHAT=NAME"),
         (["--broker", "http://a"], "--broker: expected mqtt://"),
         (["--ca", "x"], "--ca, --cert, --key: expected a broker at mqtts://"),
-        (["--broker", "mqtts://a", "--ca", "absent"], "TLS: expected the CA file absent, found no such file"),
+        (["--broker", "mqtts://a", "--ca", "absent"], "TLS: expected the CA file absent"),
         (["--broker", "mqtts://a", "--key", "x"], "--key: expected --cert too"),
-        (["--broker", "mqtts://a", "--cert", "x"], "TLS: expected the certificate file x, found no such file"),
+        (["--broker", "mqtts://a", "--cert", "x"], "TLS: expected the certificate file x"),
         ([], "expected an MQTT broker at 127.0.0.1:1"),
     ],
 )  # fmt: skip
