@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -10,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-MOSQUITTO = "/usr/sbin/mosquitto"
+import fleet_brokers
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
 
@@ -24,43 +24,17 @@ def until(what: str, holds: Callable[[], Any]) -> Any:
     return found
 
 
-class Mosquitto:
-    """A broker that can be stopped and started again at the same port."""
+class Mosquitto(fleet_brokers.Mosquitto):
+    """A broker that anyone may use, can be stopped, and started again at the same port."""
 
     host = "127.0.0.1"
 
     def __init__(self, folder: Path, *lines: str) -> None:
-        with socket.socket() as probe:
-            probe.bind((self.host, 0))
-            self.port = int(probe.getsockname()[1])
-        self._config, self._log = folder / "mosquitto.conf", folder / "mosquitto.log"
-        told = [f"listener {self.port} {self.host}", "allow_anonymous true", *lines]
-        more = ["user root", "max_queued_messages 0", "max_inflight_messages 1000"]
-        self._config.write_text("\n".join([*more, *told]) + "\n")
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__(folder, "allow_anonymous true", *lines)
 
     def start(self) -> "Mosquitto":
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [MOSQUITTO, "-c", str(self._config)], stdout=log, stderr=log
-            )
-
-        def answers() -> bool:
-            assert self._process is not None
-            assert self._process.poll() is None, self._log.read_text()
-            with contextlib.suppress(OSError):
-                socket.create_connection((self.host, self.port), 1).close()
-                return True
-            return False
-
-        until("mosquitto answers", answers)
+        super().start()
         return self
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(PATIENCE_S)
-            self._process = None
 
 
 @contextlib.contextmanager
