@@ -204,7 +204,7 @@ def _refused(truth: Truth, quarantine: Sequence[Item]) -> Counter[str]:
     names |= {device: device for device in truth.devices["device"].to_list()}
     refused: Counter[str] = Counter()
     for item in quarantine:
-        parts = item["topic"].split("/")
+        parts = [part.removeprefix("eui-") for part in item["topic"].split("/")]
         named = [names[part] for part in (*parts, *map(str.lower, parts)) if part in names]
         refused.update(named[:1])
     return garbage & refused

@@ -233,7 +233,8 @@ class Simulation:
         group = sampler.group
         lost = ~rows.is_sent
         if group.radio is not None:
-            lost = lost | group.radio.lost(rows.which, rows.turn)
+            # What can't be read is always heard, so that it can be counted.
+            lost = lost | (group.radio.lost(rows.which, rows.turn) & ~rows.garbage)
         copies = np.where(lost | rows.garbage, 0, 1)
         send_ns = rows.times_ns.copy()
         twice = np.zeros(len(lost), np.int64)

@@ -169,5 +169,5 @@ def town(scenario: Scenario, start_ns: int) -> tuple[World, dict[str, Group]]:
 
 def _name(place: Place, label: str, number: int) -> str:
     """Return a name that an operator can read: "dortmund-hoerde-classroom-003"."""
-    plain = "".join(_BRIEFLY.get(letter, letter) for letter in label.lower())
+    plain = "".join(_BRIEFLY.get(letter, letter) for letter in label.lower()).replace("_", "-")
     return f"{place.city.lower()}-{place.short}-{plain}-{number:03d}"

@@ -19,8 +19,8 @@ from fleet.kinds import KINDS
 from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
-MESSAGES = "5c1227954de69ce5f1713a8e4db542aa28e12dc3d17265730cd648640fca6168"
-TRUTH = "bbacd55d7c5d0969811dfd586e08025cf1f6c43804f5776b76e5303bfb6bbb45"
+MESSAGES = "d76e69ef825b6ad79f4edf260708d049afdf4c1f7d473797bd97ac73016ad844"
+TRUTH = "95219d66597c18e4a6d88706a4a772dfc2115d0e09fae6d67e0195eadb8e4230"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
 TABLES = ("device", "channel", "time_ns", "stated_ns", "true", "sent", "copies", "fault")
