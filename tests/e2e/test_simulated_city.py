@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from running_emscher import Emscher, eventually, started
+from running_emscher import Emscher, eventually
 
 from fleet.score import score_run
 from fleet.score_source import Emscher as Source
@@ -72,12 +72,16 @@ def test_nothing_of_a_simulated_city_is_lost_or_doubled(tmp_path: Path) -> None:
     run = Run(str(scenario), truth=folder)
     messages = [(one.topic, one.payload) for one in run.messages()]
     run.finish()
-    for emscher in started(Emscher(tmp_path / "data")):
+    emscher = Emscher(tmp_path / "data")
+    try:
+        emscher.start()
         emscher.publish(messages)
         eventually("all ended", lambda: emscher.received() >= len(messages))
         score = score_run(Truth(folder), Source(f"http://127.0.0.1:{emscher.http}"))
-        total = score.readings.total
-        assert score.verdict == "lost 0, duplicated 0", score.readings.examples
-        assert total.right == total.expected > 2_000
-        assert total.unexpected == 0, score.readings.examples
-        assert score.anomalies.quarantine.known == score.anomalies.quarantine.garbage > 0
+    finally:
+        emscher.close()
+    total = score.readings.total
+    assert score.verdict == "lost 0, duplicated 0", score.readings.examples
+    assert total.right == total.expected > 2_000
+    assert total.unexpected == 0, score.readings.examples
+    assert score.anomalies.quarantine.known == score.anomalies.quarantine.garbage > 0

@@ -98,13 +98,13 @@ def test_a_run_that_is_stopped_leaves_its_truth_unfinished(tmp_path, small):
     with mosquitto_in(tmp_path) as broker:
         to = ("--broker", f"mqtt://127.0.0.1:{broker.port}")
         running = emscher("sim", "run", small, "--rate", 2, "--truth", folder, *to)
-        until("it runs", lambda: (folder / "devices.parquet").exists())
+        until("it runs", (folder / "devices.parquet").exists)
         time.sleep(1.5)
         running.send_signal(signal.SIGINT)
         said, complained = running.communicate(timeout=30)
     assert running.returncode == 0, complained
     assert "stopped before the end" in said
-    with pytest.raises(TruthError, match="run.json"):
+    with pytest.raises(TruthError, match=r"run\.json"):
         Truth(folder)
 
 
@@ -116,7 +116,7 @@ def test_a_run_that_is_stopped_leaves_its_truth_unfinished(tmp_path, small):
         (("run", "chaos", "--speed", "0"), "--speed: expected a number above 0, or max"),
         (("run", "chaos", "--rate", "-1"), "--rate"),
         (("run", "chaos", "--from", "yesterday"), "--from: expected a time such as"),
-        (("run", "chaos", "--broker", "mqtt://127.0.0.1:1"), "expected an MQTT broker at 127.0.0.1:1"),
+        (("run", "chaos", "--broker", "mqtt://127.0.0.1:1"), "expected an MQTT broker at"),
         (("run", "chaos", "--ca", "x"), "expected a broker at mqtts://"),
         (("truth", "chaos", "-o", "."), "empty"),
         (("score", "absent"), "absent"),
