@@ -92,11 +92,12 @@ SIZES: dict[str, tuple[float, float]] = {
 """The least and the most that a fault's size can be; of others from -SIZE_MAX to it."""
 SIZE_MAX = 1e6
 
-SILENT = frozenset(("silence", "battery_death"))
 CLOCKS = frozenset(("clock_jump", "clock_1970", "dst_mistake"))
 WORLDLY = frozenset(("energy_theft", "water_leak"))
 JUMPS = frozenset(("register_reset", "meter_exchange", "rollover"))
-_AT_ONCE = frozenset(("spike", "zero_after_boot"))
+AT_ONCE = frozenset(("spike", "zero_after_boot"))
+"""One message: the first since the start."""
+ENDLESS = JUMPS | {"battery_death"}
 _SPREADS = {
     "temperature": 1.0, "humidity": 2.0, "co2": 30.0, "pressure": 0.8, "illuminance": 60.0,
     "noise_laeq": 1.5, "noise_peak": 2.5, "pm2_5": 1.5, "pm10": 2.0, "pm1": 1.0, "level": 0.03,
@@ -112,7 +113,8 @@ class Fault(NamedTuple):
     number   within the scenario, from 0
     member   the device's place in its group
     channel  whose value it is; None where it is of the whole device
-    start_ns, end_ns  [start, end); end is that of the simulation for what lasts for ever
+    start_ns, end_ns  [start, end); end is that of the simulation for what lasts for ever, and just
+             behind the message for what touches only one
     """
 
     number: int
@@ -127,6 +129,19 @@ class Fault(NamedTuple):
         """Return which rows are of its device and its time; (n,), (n,) -> (n,)."""
         inside = (times_ns >= self.start_ns) & (times_ns < self.end_ns)
         return np.asarray((member == self.member) & inside)
+
+    def silences(self, member: Ints, times_ns: Ints) -> NDArray[np.bool_]:
+        """Return which rows it keeps from being sent; (n,), (n,) -> (n,)."""
+        rows = self.covers(member, times_ns)
+        if self.kind == "battery_death":
+            return rows & (times_ns >= self.start_ns + int(self.size * HOUR_NS))
+        return rows & (self.kind == "silence")
+
+    def touches(self, channel: Channel, member: Ints, times_ns: Ints) -> NDArray[np.bool_]:
+        """Return which rows have another value, time or delivery for it; (n,), (n,) -> (n,)."""
+        if self.channel in (None, channel):
+            return self.covers(member, times_ns)
+        return self.silences(member, times_ns)
 
 
 def fits(kind: Kind, fault: str, quantity: str) -> tuple[Channel | None, bool]:
@@ -167,12 +182,11 @@ class Broken:
         """Take the keys of the group's devices, which decide what chance decides."""
         self._keys = keys
         self._held: dict[int, float] = {}
-        self._done: set[int] = set()
 
     def told(self, fault: Fault, member: Ints, times_ns: Ints, values: Floats) -> Floats:
         """Return the values of a gauge as the fault makes them; each array is of shape (n,)."""
         rows = np.flatnonzero(fault.covers(member, times_ns))
-        if not rows.size or fault.channel is None or fault.number in self._done:
+        if not rows.size or fault.channel is None:
             return values
         made = values.copy()
         if fault.kind == "stuck":
@@ -180,10 +194,7 @@ class Broken:
             made[rows] = held
             return made
         size = fault.size * spread(fault.channel)
-        if fault.kind == "spike":
-            self._done.add(fault.number)
-            made[rows[0]] += size
-        elif fault.kind == "level_shift":
+        if fault.kind in {"spike", "level_shift"}:
             made[rows] += size
         elif fault.kind == "drift":
             share = (times_ns[rows] - fault.start_ns) / (fault.end_ns - fault.start_ns)
@@ -196,12 +207,11 @@ class Broken:
     def shown(self, fault: Fault, member: Ints, times_ns: Ints, steps: Ints) -> Ints:
         """Return the steps of a register as a passing fault shows them; (n,) each."""
         rows = np.flatnonzero(fault.covers(member, times_ns))
-        if not rows.size or fault.channel is None or fault.number in self._done:
+        if not rows.size or fault.channel is None:
             return steps
         made = steps.copy()
         if fault.kind == "zero_after_boot":
-            self._done.add(fault.number)
-            made[rows[0]] = 0
+            made[rows] = 0
         elif fault.kind == "glitch":
             most = min(fault.channel.high, fault.channel.width - 1)
             made[rows] = np.minimum(steps[rows] * int(fault.size), most)
@@ -210,14 +220,12 @@ class Broken:
         return made
 
 
-def span_ns(kind: str, start_ns: int, end_ns: int, given_s: int | None, size: float) -> int:
-    """Return when a fault ends: by the scenario, by its kind, or with the simulation."""
+def span_ns(kind: str, start_ns: int, end_ns: int, given_s: int | None) -> int:
+    """Return when a fault that lasts ends: by the scenario, by its kind, or with the simulation."""
     if given_s is not None:
         return min(start_ns + given_s * 1_000_000_000, end_ns)
-    if kind in JUMPS | {"battery_death"}:
+    if kind in ENDLESS:
         return end_ns
-    if kind in _AT_ONCE:
-        return min(start_ns + 24 * HOUR_NS, end_ns)  # until the first message after its start
     return min(start_ns + int(FAULTS[kind].hours * HOUR_NS), end_ns)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fleet.chance import keys_of, uniforms
 from fleet.days import Ints
 from fleet.exact import Floats
-from fleet.faults import CLOCKS, HOUR_NS, JUMPS, SILENT, WORLDLY, Broken, Fault, stated_ns
+from fleet.faults import CLOCKS, HOUR_NS, JUMPS, WORLDLY, Broken, Fault, stated_ns
 from fleet.kind import Channel
 from fleet.meters import PER_UNIT, Change
 from fleet.town import Group
@@ -30,8 +30,8 @@ class Slice:
     which, turn  the device's place in its group, and how often it spoke before
     times_ns     when it was sampled; stated_ns: when the message says that it was
     true, told   steps on the wire by channel key
-    fault        number of the fault that touches a row, -1 for none
-    is_sent      False where the device says nothing, or nothing that can be read
+    fault        number of the fault that touches a row's value by channel key, -1 for none
+    is_sent      False where the device says nothing
     garbage      True where what it sends can't be read
     history      water meters: (n, hours + 1) registers at the whole hours before
     """
@@ -42,7 +42,7 @@ class Slice:
     stated_ns: Ints
     true: Mapping[str, Ints]
     told: Mapping[str, Ints]
-    fault: Ints
+    fault: Mapping[str, Ints]
     is_sent: NDArray[np.bool_]
     garbage: NDArray[np.bool_]
     history: Ints
@@ -86,10 +86,11 @@ class Sampler:
                 shown, whole = self._shown(channel, which, times_ns, steps)
                 true[channel.key], told[channel.key] = whole, shown
         active = [one for one in self.faults if one.start_ns < end_ns and one.end_ns > begin_ns]
-        fault = np.full(count, -1, np.int64)
-        for one in active:
-            fault[one.covers(which, times_ns)] = one.number
+        fault = {}
         for channel in kind.channels:
+            fault[channel.key] = np.full(count, -1, np.int64)
+            for one in active:
+                fault[channel.key][one.touches(channel, which, times_ns)] = one.number
             if channel.register is None:
                 exact = values[channel.key]
                 true[channel.key] = _cut(exact, channel)
@@ -104,12 +105,9 @@ class Sampler:
             rows = one.covers(which, times_ns)
             if one.kind in CLOCKS:
                 stated = np.where(rows, stated_ns(one, times_ns), stated)
-            elif one.kind == "battery_death":
-                is_sent &= ~(rows & (times_ns >= one.start_ns + int(one.size * HOUR_NS)))
-            elif one.kind in SILENT:
-                is_sent &= ~rows
             elif one.kind == "garbage":
                 garbage |= rows
+            is_sent &= ~one.silences(which, times_ns)
         return Slice(
             which, turn, times_ns, stated, true, told, fault, is_sent, garbage,
             self._history(which, times_ns),

@@ -24,13 +24,13 @@ A scenario is TOML:
     network = "things_stack"           # else chirpstack; or chirpstack_protobuf
 
     [[fault]]
-    kind = "spike"
+    kind = "level_shift"
     on = "classroom"
     device = 3                         # the third; left out: chance decides
     quantity = "temperature"
     at = "1d 10:00"                    # after the start
     for = "2h"
-    size = 30.0
+    size = 8.0                         # `emscher sim list --faults` says of what
 """
 
 import re
@@ -43,7 +43,7 @@ from pathlib import Path
 import msgspec
 
 from fleet.errors import ScenarioError
-from fleet.faults import FAULTS, SIZE_MAX, SIZES, fits
+from fleet.faults import AT_ONCE, ENDLESS, FAULTS, SIZE_MAX, SIZES, fits
 from fleet.flows import ELECTRIC
 from fleet.kinds import KINDS
 from fleet.message import SECOND_NS, time_ns_of
@@ -134,6 +134,9 @@ class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
             raise ValueError(f"`kind`: expected one of {_list(FAULTS)}, found {self.kind}")
         _read("at", self.at, after_s)
         _read("for", self.for_, span_s)
+        if self.for_ and self.kind in AT_ONCE | ENDLESS:
+            lasts = "is one message" if self.kind in AT_ONCE else "stays"
+            raise ValueError(f"`for`: expected none, as {self.kind} {lasts}, found {self.for_}")
         if not 1 <= self.count <= DEVICES_MAX:
             raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
         low, high = SIZES.get(self.kind, (-SIZE_MAX, SIZE_MAX))

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 from fleet.chance import key_of, keys_of, uniforms
-from fleet.faults import FAULTS, Fault, fits, span_ns
+from fleet.faults import AT_ONCE, FAULTS, Fault, fits, span_ns
 from fleet.kind import Channel
 from fleet.message import SECOND_NS
 from fleet.scenario import FaultSpec, Scenario, after_s, span_s
 from fleet.town import Group
+
+_JUST_NS = 1_000_000  # less than there is between two messages
 
 
 class _Where(NamedTuple):
@@ -67,6 +69,9 @@ def _one(
         start_ns = where.start_ns + int(where.scenario.length_ns * share) // SECOND_NS * SECOND_NS
     kind = FAULTS[spec.kind]
     size = kind.size if spec.size is None else spec.size
-    given_s = span_s(spec.for_) if spec.for_ else None
-    end_ns = span_ns(spec.kind, start_ns, end_ns, given_s, size)
+    if spec.kind in AT_ONCE:
+        end_ns = min(group.next_ns(member, start_ns) + _JUST_NS, end_ns)
+    else:
+        given_s = span_s(spec.for_) if spec.for_ else None
+        end_ns = span_ns(spec.kind, start_ns, end_ns, given_s)
     return Fault(number, spec.kind, member, channel, start_ns, end_ns, size)

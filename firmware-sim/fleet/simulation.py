@@ -285,7 +285,7 @@ class Simulation:
                 Samples(
                     device, number, rows.times_ns, rows.stated_ns,
                     channel.value(rows.true[channel.key]), channel.value(rows.told[channel.key]),
-                    copies, rows.fault,
+                    copies, rows.fault[channel.key],
                 )
             )  # fmt: skip
         if rows.history.shape[1]:
@@ -308,7 +308,7 @@ class Simulation:
             fixed = np.full(count, 1, np.int64)
             yield Samples(
                 fixed * member, fixed * self._channel_0[label], times, times, values, values,
-                fixed * copies[at], fixed * rows.fault[at],
+                fixed * copies[at], fixed * rows.fault[channel.key][at],
             )  # fmt: skip
 
     def _energy(self, begin_ns: int) -> list[Energy]:

@@ -52,6 +52,7 @@ class Group:
         """Build them."""
         self.world, self.part, self.start_ns = world, part, start_ns
         self.kind: Kind = KINDS[part.kind]
+        self._grain_ns = SECOND_NS if self.kind.own_clock else _MS
         count = part.count
         self.key_list = [key_of("device", world.seed, part.label, n) for n in range(count)]
         self.keys: Keys = np.array(self.key_list, np.uint64)
@@ -97,8 +98,13 @@ class Group:
         inside = np.arange(len(which)) - np.repeat(np.cumsum(often) - often, often)
         turn = first[which] + inside
         times_ns = since[which] + turn * self.period_ns[which]
-        grain = SECOND_NS if self.kind.own_clock else _MS
-        return which, turn, times_ns // grain * grain
+        return which, turn, times_ns // self._grain_ns * self._grain_ns
+
+    def next_ns(self, member: int, from_ns: int) -> int:
+        """Return when a device speaks first at or after a whole second, UTC ns; see `due`."""
+        since, period_ns = self.start_ns + int(self.phase_ns[member]), int(self.period_ns[member])
+        turn = max(-((since - from_ns) // period_ns), 0)
+        return (since + turn * period_ns) // self._grain_ns * self._grain_ns
 
     def connect(
         self, change: Change | None, groups: Mapping[str, "Group"], like: "Group | None" = None

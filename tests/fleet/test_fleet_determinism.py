@@ -20,7 +20,7 @@ from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
 MESSAGES = "d76e69ef825b6ad79f4edf260708d049afdf4c1f7d473797bd97ac73016ad844"
-TRUTH = "95219d66597c18e4a6d88706a4a772dfc2115d0e09fae6d67e0195eadb8e4230"
+TRUTH = "c57952bad1652e2e241332bbf0b4fb54f46dea6b8ee7b919f6ca17faffa5bc09"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
 TABLES = ("device", "channel", "time_ns", "stated_ns", "true", "sent", "copies", "fault")
