@@ -198,7 +198,7 @@ def add_commands(app: typer.Typer, address_of: Callable[[str], Address]) -> None
                 skip_damaged=skip_damaged,
             )
             how = Sending(
-                speed=_speed(speed),
+                speed=speed_of(speed),
                 qos=_qos(qos),
                 start=start,
                 end=end,
@@ -242,7 +242,8 @@ def _seconds(text: str) -> float:
     return total
 
 
-def _speed(text: str) -> float | None:
+def speed_of(text: str) -> float | None:
+    """Return the speed of a replay or run, None for max. Errors: ValueError, naming the option."""
     if text == "max":
         return None
     try:

@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
-    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
 
-from fleet.commands import Address, CaOption, CertOption, KeyOption, tls_of
-from fleet.errors import FleetError
+from fleet.commands import Address, CaOption, CertOption, KeyOption, speed_of, tls_of
+from fleet.errors import BrokerAbsentError, FleetError
 from fleet.message import SECOND_NS, rfc3339, time_ns_of
 from fleet.score_commands import score
 
@@ -83,26 +82,35 @@ def sim_app(address_of: Callable[[str], Address]) -> typer.Typer:
     ) -> None:
         """Publish a scenario over MQTT, with a progress bar; Ctrl-C ends it in order.
 
-        With --speed 1 --from now it lives as a city does. A run that is stopped early leaves its
-        truth unfinished: it holds what was never sent.
+        With --speed 1 --from now it lives as a city does.
+
+        A run that is stopped early leaves its truth unfinished.
         """
         address = address_of(broker)
-        factor = None if rate is not None and speed == "max" else _speed(speed)
 
         def work() -> None:
             from fleet.publisher import Broker
             from fleet.sim_run import Run
 
+            if rate is not None and speed != "max":
+                raise FleetError(
+                    f"--speed, --rate: expected one of them, found {speed} and {rate:g}"
+                )
             to = Broker(
                 address.host, address.port, address.username, address.password,
                 tls=tls_of(address, ca, cert, key),
             )  # fmt: skip
+            pace = {"speed": speed_of(speed), "rate": rate}
             made = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth)
-            pace = {"speed": factor, "rate": rate}
-            if _published(made, to, pace, clients=clients, qos=qos):
+            try:
+                ended = _published(made, to, pace, clients=clients, qos=qos)
+            except BrokerAbsentError:  # nothing was sent
+                made.discard()
+                raise
+            if ended:
                 _told_truth(truth, made.finish())
             else:
-                out.print("stopped before the end" + (f"; {truth} is unfinished" if truth else ""))
+                _say("stopped before the end" + (f"; {truth} is unfinished" if truth else ""))
 
         _guarded(work)
 
@@ -159,14 +167,12 @@ def write(
 
         if output.exists():
             raise FleetError(f"--output: expected a file that does not exist, found {output}")
-        with _bar("writing") as (bar, task), cleared(output):
-            run = Run(
-                scenario, start_ns=_start_ns(start), seed=seed, truth=truth,
-                progress=lambda share, made: bar.update(task, completed=share, made=made),
-            )  # fmt: skip
+        bar = _Bar("writing")
+        run = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth, progress=bar.show)
+        with bar, cleared(output):
             write_recording(output, run.messages())
         facts = run.finish()
-        out.print(f"{output}: {facts['messages']:,} messages of {len(run.simulation):,} devices")
+        _say(f"{output}: {facts['messages']:,} messages of {len(run.simulation):,} devices")
         _told_truth(truth, facts)
 
     _guarded(work)
@@ -183,11 +189,9 @@ def truth(
     def work() -> None:
         from fleet.sim_run import Run
 
-        with _bar("simulating") as (bar, task):
-            run = Run(
-                scenario, start_ns=_start_ns(start), seed=seed, truth=output,
-                progress=lambda share, made: bar.update(task, completed=share, made=made),
-            )  # fmt: skip
+        bar = _Bar("simulating")
+        run = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=output, progress=bar.show)
+        with bar:
             for _ in run.messages():
                 pass
         _told_truth(output, run.finish())
@@ -202,13 +206,13 @@ def _published(
     from fleet.stream import publish_stream
 
     begin_ns, end_ns = run.simulation.start_ns, run.simulation.end_ns
-    out.print(
+    _say(
         f"{run.simulation.scenario.title}: {len(run.simulation):,} devices,"
         f" about {run.expected:,} messages, from {rfc3339(begin_ns)}"
     )
     began = time.monotonic()
 
-    async def work(bar: Progress, task: TaskID) -> tuple["Sent", bool]:
+    async def work() -> tuple["Sent", bool]:
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -218,7 +222,7 @@ def _published(
             rate = now.acknowledged / max(time.monotonic() - began, 1e-9)
             late = f", {now.lag_s:.0f} s behind" if now.lag_s > 1 else ""
             note = now.waiting or f"{rate:,.0f}/s{late}"
-            bar.update(task, completed=share, made=now.acknowledged, note=note)
+            bar.show(share, now.acknowledged, note)
 
         sent = await publish_stream(
             broker, run.messages(), clients=clients, qos=qos, speed=pace["speed"],
@@ -226,10 +230,11 @@ def _published(
         )  # fmt: skip
         return sent, not stop.is_set()
 
-    with _bar("publishing") as (bar, task):
-        sent, ended = asyncio.run(work(bar, task))
+    bar = _Bar("publishing")
+    with bar:
+        sent, ended = asyncio.run(work())
     again = f", {sent.reconnects} times connected again" if sent.reconnects else ""
-    out.print(
+    _say(
         f"{sent.acknowledged:,} messages acknowledged by {broker.address} in {sent.seconds:,.0f} s"
         f" ({sent.acknowledged / max(sent.seconds, 1e-9):,.0f}/s{again})"
     )
@@ -246,21 +251,26 @@ class _Bar:
             TimeRemainingColumn(), console=err,
         )  # fmt: skip
 
-    def __enter__(self) -> tuple[Progress, TaskID]:
-        self._bar.start()
-        return self._bar, self._bar.add_task("", total=1.0, made=0, note="")
+        self._task = self._bar.add_task("", total=1.0, made=0, note="", start=False)
+
+    def show(self, share: float, made: int, note: str = "") -> None:
+        """Show the share that is done; the bar is there from the first time on."""
+        if not self._bar.live.is_started:
+            self._bar.start()
+            self._bar.start_task(self._task)
+        self._bar.update(self._task, completed=share, made=made, note=note)
+
+    def __enter__(self) -> None:
+        pass
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-
-def _bar(what: str) -> _Bar:
-    return _Bar(what)
+        if self._bar.live.is_started:
+            self._bar.stop()
 
 
 def _told_truth(folder: Path | None, facts: object) -> None:
     if folder is not None and isinstance(facts, dict):
-        out.print(
+        _say(
             f"{folder}: the truth of {facts['samples']:,} samples"
             f" ({facts['lost']:,} never arrive); compare with `emscher sim score {folder}`"
         )
@@ -277,16 +287,8 @@ def _start_ns(text: str | None) -> int | None:
         raise FleetError(f"--from: {error}, or now") from error
 
 
-def _speed(text: str) -> float | None:
-    if text == "max":
-        return None
-    try:
-        factor = float(text)
-    except ValueError:
-        factor = 0.0
-    if not 0 < factor < float("inf"):
-        _fail(f'--speed: expected a number above 0, or max, found "{text}"')
-    return factor
+def _say(sentence: str) -> None:
+    out.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 def _guarded(work: Callable[[], None]) -> None:

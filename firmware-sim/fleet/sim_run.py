@@ -73,6 +73,11 @@ class Run:
                 self._progress((batch.end_ns - begin) / (end - begin), self.made)
             yield from batch.messages
 
+    def discard(self) -> None:
+        """Remove the truth of a run of which nothing was sent, so that the next can have it."""
+        if self._truth is not None:
+            self._truth.discard()
+
     def finish(self) -> Mapping[str, object]:
         """Close the truth and return the facts of the run; call it when all was yielded."""
         self._facts |= {"messages": self.made, "samples": self.samples, "lost": self.lost}

@@ -98,6 +98,7 @@ class TruthWriter:
         """Begin a folder, which must be new or empty. Errors: TruthError."""
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise TruthError(f"{folder}: expected a new or empty folder for the truth, found more")
+        self._is_new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._facts = folder, dict(facts)
         self._tables: set[str] = set()
@@ -161,6 +162,14 @@ class TruthWriter:
         whole = {"samples": rows["samples"], **self._facts, **facts, "rows": rows}
         text = msgspec.json.format(msgspec.json.encode(whole), indent=2)
         _replaced(self._folder / RUN, text + b"\n")
+
+    def discard(self) -> None:
+        """Remove what was written of a run that has not begun, and the folder if it was new."""
+        for name in ("scenario.toml", "faults.jsonl", "*.parquet"):
+            for path in self._folder.glob(name):
+                path.unlink()
+        if self._is_new and not any(self._folder.iterdir()):
+            self._folder.rmdir()
 
     def _table(
         self,

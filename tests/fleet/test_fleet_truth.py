@@ -114,6 +114,16 @@ def test_a_run_killed_in_the_middle_is_told(tmp_path: Path) -> None:
         Truth(tmp_path / "run")
 
 
+def test_what_was_begun_in_vain_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    begun(tmp_path / "run").discard()
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "old").mkdir()
+    writer = begun(tmp_path / "old")
+    (tmp_path / "old" / "notes.txt").write_text("mine")
+    writer.discard()
+    assert [path.name for path in (tmp_path / "old").iterdir()] == ["notes.txt"]
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """A folder that is none, a part that is gone, a table that is gone, facts that are broken."""
     with pytest.raises(TruthError, match="found none"):
