@@ -6,7 +6,7 @@ Feiertagsgesetz NW, section 2; Easter after Meeus, "Astronomical Algorithms", ch
 holidays are a model: NRW moves its summer weeks from year to year.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 DAY_S = 86_400
 _EPOCH = date(1970, 1, 1)
+_UNIX = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = _WINTER = timedelta(hours=1)  # winter: that far ahead of UTC
 WORKDAY, SATURDAY, SUNDAY = 0, 1, 2
 """Day types as load profiles know them (BDEW's H0); a holiday is a Sunday."""
 
@@ -33,6 +35,34 @@ def offset_s(times_s: Ints) -> Ints:
             spring, autumn = _changes_s(year)
             ahead[(times_s >= spring) & (times_s < autumn)] = 7200
     return ahead
+
+
+class LocalTime(tzinfo):
+    """Local time of the Ruhr for datetime's own arithmetic, as ZoneInfo("Europe/Berlin") has it."""
+
+    def utcoffset(self, when: datetime | None) -> timedelta:
+        """Return how far a local time is ahead of UTC; `fold` as datetime has it."""
+        if when is None:
+            return _WINTER
+        local_s = _seconds(when.replace(tzinfo=UTC))
+        spring, autumn = _changes_s(when.year)
+        is_summer = local_s - 3600 >= spring and local_s - (3600 if when.fold else 7200) < autumn
+        return _WINTER + is_summer * _HOUR
+
+    def dst(self, when: datetime | None) -> timedelta:
+        """Return an hour in summer, else nothing."""
+        return self.utcoffset(when) - _WINTER
+
+    def tzname(self, when: datetime | None) -> str:
+        """Return CEST or CET."""
+        return "CEST" if self.dst(when) else "CET"
+
+    def fromutc(self, when: datetime) -> datetime:
+        """Return the local time of a moment whose fields are UTC."""
+        time_s = _seconds(when.replace(tzinfo=UTC))
+        spring, autumn = _changes_s(when.year)
+        ahead = _WINTER + (spring <= time_s < autumn) * _HOUR
+        return (when + ahead).replace(fold=int(autumn <= time_s < autumn + 3600))
 
 
 def day_type(day: int) -> int:
@@ -69,6 +99,10 @@ def is_school_holiday(day: int) -> bool:
     summer = days_since_1970(date(here.year, 7, 6))
     autumn = days_since_1970(date(here.year, 10, 10))
     return 0 <= day - summer < 44 or 0 <= day - autumn < 15
+
+
+def _seconds(when: datetime) -> int:
+    return (when - _UNIX) // timedelta(seconds=1)
 
 
 def _date(day: int) -> date:

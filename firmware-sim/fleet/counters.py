@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleet import axioma, cayenne, dsmr, mbus, mbus_meters, shelly, sml, tasmota, vzlogger
+from fleet.calendar import LocalTime
 from fleet.chance import keys_of, wander
 from fleet.days import Ints
 from fleet.exact import Floats
@@ -24,7 +24,7 @@ from fleet.network import uuid_of
 if TYPE_CHECKING:
     from fleet.town import Group, World
 
-_ZONE = ZoneInfo("Europe/Berlin")
+_ZONE = LocalTime()
 HOURS = 15
 """As many hours does a water meter tell again with each message."""
 

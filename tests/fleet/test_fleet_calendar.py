@@ -1,6 +1,6 @@
 """The simulator's calendar against zone data and against calendars known by hand."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +13,7 @@ from fleet.calendar import (
     SATURDAY,
     SUNDAY,
     WORKDAY,
+    LocalTime,
     day_type,
     days_since_1970,
     holidays,
@@ -65,6 +66,20 @@ def test_clocks_change_at_one_utc_to_the_second(year):
     )
     times = np.sort(np.concatenate([changes - 1, changes, changes + 1]))
     assert offset_s(times).tolist() == [_zone_offset(int(one)) for one in times]
+
+
+@pytest.mark.parametrize("year", range(2000, 2038))
+def test_local_time_is_that_of_berlin_every_quarter_of_an_hour_about_the_changes(year):
+    for month, day in ((1, 1), (3, 24), (7, 1), (10, 24), (12, 31)):
+        moment = datetime(year, month, day, tzinfo=UTC)
+        for _ in range(9 * 96):
+            ours, theirs = moment.astimezone(LocalTime()), moment.astimezone(BERLIN)
+            assert ours.isoformat() == theirs.isoformat()
+            assert (ours.fold, ours.dst(), ours.tzname()) == (
+                theirs.fold, theirs.dst(), theirs.tzname()
+            )  # fmt: skip
+            assert ours.astimezone(UTC) == moment
+            moment += timedelta(minutes=15)
 
 
 @given(st.lists(st.integers(BEGIN, END - 1), max_size=20))
