@@ -46,19 +46,22 @@ from fleet.errors import ScenarioError
 from fleet.faults import AT_ONCE, ENDLESS, FAULTS, SIZE_MAX, SIZES, fits
 from fleet.flows import ELECTRIC
 from fleet.kinds import KINDS
-from fleet.message import SECOND_NS, time_ns_of
+from fleet.message import SECOND_NS, rfc3339, time_ns_of
 from fleet.weather import Climate
 
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|m|h|d|w)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _CLOCK = re.compile(r"(?:(\d{1,9})d\s+)?(\d{1,2}):([0-5]\d)(?::([0-5]\d))?", re.ASCII)
 _PATH = re.compile(r"(.*?)(?: - at `\$(?:\.(\w+))?(?:\[(\d+)\])?(?:\.(\w+))?[^`]*`)?", re.DOTALL)
+_NAME = re.compile(r"[\w-]{0,64}")  # it goes into topics
 _HEAD = re.compile(r"`(\w+)`(?: (\d+), `(\w+)`)?: ")
 _TYPE = re.compile(r"Expected `(.*)`, got `(.*)`")
 _MISSING = re.compile(r"Object missing required field `(.*)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 NETWORKS = ("chirpstack", "chirpstack_protobuf", "things_stack")
 DEVICES_MAX = 1_000_000
+_FIRST_NS, _LAST_NS = (time_ns_of(f"{year}-01-01T00:00:00Z") for year in (2000, 2100))
+"""Clocks of meters have years of two digits."""
 SPAN_S_MAX = 100 * 366 * 86_400
 
 
@@ -99,6 +102,10 @@ class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if not 1 <= self.count <= DEVICES_MAX:
             raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(
+                f"`name`: expected at most 64 letters, digits, - and _, found {self.name[:80]!r}"
+            )
         if self.network not in NETWORKS:
             raise ValueError(f"`network`: expected one of {_list(NETWORKS)}, found {self.network}")
         if self.city not in ("", "Dortmund", "Schwerte"):
@@ -220,12 +227,19 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
 
     def start_ns(self, given_ns: int | None) -> int:
-        """Return the start, UTC ns: the given one, else the scenario's. Errors: ScenarioError."""
-        if given_ns is not None:
-            return given_ns
-        if not self.start:
+        """Return the start in whole seconds, UTC ns: the given one, else the scenario's.
+
+        Errors  ScenarioError for none, and for a run that the clocks of meters can't tell
+        """
+        if given_ns is None and not self.start:
             raise ScenarioError("start: expected --from TIME, since the scenario has no `start`")
-        return time_ns_of(self.start)
+        start_ns = time_ns_of(self.start) if given_ns is None else given_ns
+        if start_ns < _FIRST_NS or start_ns + self.length_ns > _LAST_NS:
+            raise ScenarioError(
+                f"start: expected a run within the years 2000 to 2099, found one of {self.length}"
+                f" from {rfc3339(start_ns)}"
+            )
+        return start_ns // SECOND_NS * SECOND_NS
 
     @property
     def length_ns(self) -> int:

@@ -44,6 +44,8 @@ WRONG = [
     (HEAD + HOME.replace("2", '"2"'), ", line 6, fleet 1, count", "expected int, found str"),
     (HEAD + HOME.replace("2", "1.5"), ", line 6, fleet 1, count", "expected int, found float"),
     (HEAD + "[radio]\nloss = true\n" + HOME, ", line 5, radio, loss", "expected float, found bool"),
+    (HEAD + HOME + 'name = "a/#"\n', ", line 7, fleet 1, name",
+     "expected at most 64 letters, digits, - and _, found 'a/#'"),
     (HEAD + HOME.replace("2", "-2"), ", line 6, fleet 1, count",
      "expected 1 to 1000000, found -2"),
     (HEAD + HOME + SILENCE + "count = 0\n", ", line 10, fault 1, count",
@@ -183,9 +185,21 @@ def test_a_scenario_that_is_none_lists_those_that_are():
 def test_the_start_is_the_scenarios_unless_given():
     scenario = parsed(HEAD + HOME, "x")
     assert scenario.start_ns(None) == 1_774_569_600 * 10**9
-    assert scenario.start_ns(5) == 5
+    later_ns = 1_774_569_605 * 10**9
+    assert scenario.start_ns(later_ns) == later_ns
+    assert scenario.start_ns(later_ns + 999_999_999) == later_ns  # clocks of meters have seconds
     with pytest.raises(ScenarioError, match="expected --from TIME"):
         parsed('title = "x"\nlength = "1d"\n' + HOME, "x").start_ns(None)
+
+
+@pytest.mark.parametrize(
+    "start", ["1969-12-31T23:00:00Z", "1999-12-31T23:00:00Z", "2099-12-31T00:00:00Z",
+              "2300-01-01T00:00:00Z", "9999-12-31T00:00:00Z"],
+)  # fmt: skip
+def test_a_year_that_no_meter_can_tell_is_refused(start):
+    scenario = parsed(f'title = "x"\nlength = "2d"\nstart = "{start}"\n' + HOME, "x")
+    with pytest.raises(ScenarioError, match=f"2000 to 2099, found one of 2d from {start[:10]}"):
+        scenario.start_ns(None)
 
 
 def test_faults_choose_other_devices_while_there_are_some():
