@@ -51,7 +51,7 @@ FAULTS: dict[str, FaultKind] = {
     "register_reset": FaultKind("a register starts again at 0", "register", 0, 0, "unused"),
     "rollover": FaultKind("a register passes its highest value", "register", 0, 0, "unused"),
     "meter_exchange": FaultKind(
-        "a new meter, with its own number and register",
+        "a new meter, whose register shows something else",
         "register",
         0,
         12_000,

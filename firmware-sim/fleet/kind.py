@@ -47,7 +47,7 @@ class Speaker:
     """Who says it: what an encoder needs to know of a device.
 
     name    unique, and what MQTT devices are called on their topics
-    number  a serial number; another one after a meter exchange
+    number  a serial number, 8 digits, which no other device of the scenario has
     """
 
     name: str

@@ -1,7 +1,7 @@
 """The devices of a scenario: who they are, when each speaks, what is behind each meter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 
 import numpy as np
@@ -27,6 +27,7 @@ _SERVERS: Mapping[str, ModuleType] = dict(
 _MS = 1_000_000
 _DRIFT_PPM = 40  # of a device's quartz, either way
 _RATED_VA = 400_000
+_SERIALS = 89_999_999
 _LONGEST = 51
 """Bytes of payload that every data rate carries (RP002-1.0.4, 2.4.6)."""
 _BRIEFLY = {"ä": "ae", "ö": "oe", "ü": "ue"}
@@ -34,11 +35,12 @@ _BRIEFLY = {"ä": "ae", "ö": "oe", "ü": "ue"}
 
 @dataclass(frozen=True)
 class World:
-    """What all devices share."""
+    """What all devices share; serials: the numbers that are given, each once."""
 
     seed: int
     weather: Weather
     days: Days
+    serials: set[int] = field(default_factory=set)
 
 
 class Group:
@@ -59,7 +61,7 @@ class Group:
         self.places = [place_of(float(draw), part.city) for draw in self._draws(0)]
         self.names = [_name(place, part.label, n) for n, place in enumerate(self.places, 1)]
         self.speakers = [
-            Speaker(name, 10_000_000 + key % 89_999_999)
+            Speaker(name, _serial(key, world.serials))
             for name, key in zip(self.names, self.key_list, strict=True)
         ]
         period_s = span_s(part.period) if part.period else self.kind.period_s
@@ -171,6 +173,15 @@ def town(scenario: Scenario, start_ns: int) -> tuple[World, dict[str, Group]]:
     )
     groups = {part.label: Group(world, scenario, part, start_ns) for part in scenario.fleet}
     return world, groups
+
+
+def _serial(key: int, given: set[int]) -> int:
+    """Return a device's number, 8 digits; the next that is free where another has it."""
+    number = key % _SERIALS
+    while number in given:
+        number = (number + 1) % _SERIALS
+    given.add(number)
+    return 10_000_000 + number
 
 
 def _name(place: Place, label: str, number: int) -> str:

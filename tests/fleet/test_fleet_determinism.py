@@ -20,7 +20,7 @@ from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
 MESSAGES = "d76e69ef825b6ad79f4edf260708d049afdf4c1f7d473797bd97ac73016ad844"
-TRUTH = "c57952bad1652e2e241332bbf0b4fb54f46dea6b8ee7b919f6ca17faffa5bc09"
+TRUTH = "27b9a2da88341898bac1fc5301e1db6201f4ed1ef36e66b49735a92ac3cc2ed3"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
 TABLES = ("device", "channel", "time_ns", "stated_ns", "true", "sent", "copies", "fault")
@@ -118,6 +118,16 @@ def test_a_fresh_process_gives_the_same_whatever_its_hash_seed(seed):
         check=True,
     )
     assert tuple(told.stdout.split()) == _usual()
+
+
+def test_no_zone_data_is_needed():
+    root = Path(__file__).parents[2]
+    code = (
+        "import sys, zoneinfo; zoneinfo.reset_tzpath(to=[]); sys.modules['tzdata'] = None\n"
+        "import fleet.simulation"
+    )
+    path = {"PYTHONPATH": str(root / "firmware-sim")}
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, **path}, check=True, timeout=60)
 
 
 def test_another_seed_gives_something_else():

@@ -284,3 +284,15 @@ def test_local_euis_are_local_and_of_single_devices():
         first = int(local_eui("gateway", 9, number)[:2], 16)
         assert first & 2
         assert not first & 1
+
+
+def test_no_two_devices_have_the_same_number():
+    """Of 30,000 draws out of 90 million some five are the same."""
+    text = 'title = "x"\nlength = "1h"\nstart = "2026-01-01T00:00:00Z"\n' + "".join(
+        f'[[fleet]]\nkind = "household_sml"\nname = "{name}"\ncount = 10000\n' for name in "abc"
+    )
+    simulation = Simulation(parsed(text, "x"))
+    drawn = [key % 89_999_999 for one in simulation.groups.values() for key in one.key_list]
+    assert len(set(drawn)) < len(drawn)
+    devices = [row["device"] for row in simulation.devices()]
+    assert len(set(devices)) == len(devices)
