@@ -46,8 +46,7 @@ def score(
 ) -> None:
     """Compare what Emscher stored, computed and found with what was really so.
 
-    Score after Emscher has taken in the whole run, and over a store that held none of its devices
-    before: what it held of them counts as unexpected.
+    Score when all is taken in, over a store that held none of its devices before.
     """
     from fleet.score_page import page
     from fleet.score_table import show
