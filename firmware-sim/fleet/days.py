@@ -19,7 +19,6 @@ class Day:
     """A UTC day in s steps; arrays are of shape (s,), one value a step, taken at its middle.
 
     number       days since 1970; step_s: the length of a step; times_s: the steps' starts, UTC
-    shift_s      how far local clocks are ahead of UTC at its noon
     hour         local hour of the day, 0 … 24
     workday, saturday, sunday, school   whether the local day is one (school: schools are open)
     temperature  outdoors, Cel; light: global irradiance, W/m2; sun: sine of the sun's elevation
@@ -28,7 +27,6 @@ class Day:
     number: int
     step_s: int
     times_s: Ints
-    shift_s: int
     hour: Floats
     workday: NDArray[np.bool_]
     saturday: NDArray[np.bool_]
@@ -69,7 +67,6 @@ class Days:
         times_s = number * DAY_S + np.arange(0, DAY_S, self.step_s, dtype=np.int64)
         middles = times_s + self.step_s // 2
         local_s = middles + offset_s(middles)
-        noon = np.array([number * DAY_S + DAY_S // 2], np.int64)
         local_days = local_s // DAY_S
         first = int(local_days[0])
         which = local_days - first  # a UTC day lies in two local ones
@@ -80,7 +77,6 @@ class Days:
             number,
             self.step_s,
             times_s,
-            int(offset_s(noon)[0]),
             (local_s % DAY_S) / 3600.0,
             kind < SATURDAY,
             kind == SATURDAY,

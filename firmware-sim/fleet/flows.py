@@ -10,12 +10,13 @@ Stromverbrauch im Haushalt), 120 l of water a person and day, solar plants of so
 heat by the difference to 15 degrees outdoors (heating limit of VDI 3807).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleet.calendar import DAY_S, SUNDAY, day_type, offset_s
 from fleet.chance import Keys, keys_of, uniforms, wander
 from fleet.days import Day, Ints
 from fleet.exact import Floats
@@ -175,17 +176,16 @@ def _panels(key: int, day: Day, peak_w: float) -> Floats:
 
 
 def _used(key: int, day: Day, habits: tuple[_Use, ...], size: float) -> Floats:
-    """Return what appliances use in each step; a use shorter than a step counts with its share."""
+    """Return what appliances use in each step; a use shorter than a step counts with its share.
+
+    What began the day before may go on after midnight, as a car's charging does.
+    """
     total = np.zeros(day.steps)
-    numbers = (day.number * 64 + np.arange(len(habits), dtype=np.int64)) * 4
-    draws = uniforms(_key(key, 7), numbers[:, None] + np.arange(3)).tolist()
-    often = min(size, 1.4) * (1.15 if day.sunday[day.steps // 2] else 1.0)
-    for use, (chance, when, long) in zip(habits, draws, strict=True):
-        if chance >= min(use.chance * often, 1.0):
-            continue
-        hour = use.hour + (2.0 * when - 1.0) * use.spread_h
-        begin_s = max(0, int(hour * 3600.0) - day.shift_s)
-        end_s = begin_s + int(use.minutes * 60.0 * (0.7 + 0.6 * long))
+    numbers = np.array([[day.number - 1], [day.number]]) * 64 + np.arange(len(habits))
+    draws = uniforms(_key(key, 7), numbers[..., None] * 4 + np.arange(3)).tolist()
+    spans = (*_spans(day.number - 1, draws[0], habits, size, DAY_S),
+             *_spans(day.number, draws[1], habits, size, 0))  # fmt: skip
+    for use, begin_s, end_s in spans:
         first, last = begin_s // day.step_s, min((end_s - 1) // day.step_s, day.steps - 1)
         if first >= last:
             if first < day.steps:
@@ -195,6 +195,27 @@ def _used(key: int, day: Day, habits: tuple[_Use, ...], size: float) -> Floats:
         total[first + 1 : last] += use.size
         total[last] += use.size * min(end_s - last * day.step_s, day.step_s) / day.step_s
     return total
+
+
+def _spans(
+    number: int, draws: list[list[float]], habits: tuple[_Use, ...], size: float, before_s: int
+) -> Iterator[tuple[_Use, int, int]]:
+    """Yield which appliances run on a UTC day, from and to a second after a later day's start."""
+    shift_s = _shift_s(number) + before_s
+    often = min(size, 1.4) * (1.15 if day_type(number) == SUNDAY else 1.0)
+    for use, (chance, when, long) in zip(habits, draws, strict=True):
+        if chance < min(use.chance * often, 1.0):
+            hour = use.hour + (2.0 * when - 1.0) * use.spread_h
+            begin_s = max(-before_s, int(hour * 3600.0) - shift_s)
+            end_s = begin_s + int(use.minutes * 60.0 * (0.7 + 0.6 * long))
+            if end_s > 0:
+                yield use, max(begin_s, 0), end_s
+
+
+@lru_cache(maxsize=16)
+def _shift_s(number: int) -> int:
+    """Return how far local clocks are ahead of UTC at a UTC day's noon."""
+    return int(offset_s(np.array([number * DAY_S + DAY_S // 2], np.int64))[0])
 
 
 def _open(day: Day, opens: float, closes: float) -> Floats:

@@ -19,8 +19,8 @@ from fleet.kinds import KINDS
 from fleet.scenario import NETWORKS, parsed
 from fleet.simulation import Simulation
 
-MESSAGES = "d76e69ef825b6ad79f4edf260708d049afdf4c1f7d473797bd97ac73016ad844"
-TRUTH = "27b9a2da88341898bac1fc5301e1db6201f4ed1ef36e66b49735a92ac3cc2ed3"
+MESSAGES = "001dcd41a810e27d927e2cef95c327edb81e913e98ab9a0e52186acf88f8d93b"
+TRUTH = "6a73ab734e34446f267f139dd49cc8541a5efeb9323d4dee703db0e0ee850203"
 HEAD = 'title = "x"\nstart = "2026-03-28T13:00:00Z"\nlength = "30h"\nseed = {}\n'
 AIR = "[weather]\ncloud = 0.4\n[radio]\nloss = 0.05\nconfirmed = 0.2\n"
 TABLES = ("device", "channel", "time_ns", "stated_ns", "true", "sent", "copies", "fault")

@@ -138,6 +138,20 @@ def test_wall_boxes_charge_in_the_evening():
     assert _flow("ev_charger", MONDAY).max() in {11_004, 3_704, 11_000}
 
 
+@pytest.mark.parametrize("step_s", [60, 900])
+def test_a_car_charges_on_after_midnight(step_s):
+    """3.7 and 11 kW are kept until the battery is full, whatever UTC day it is by then."""
+    days = Days(Weather(5, Climate()), step_s)
+    keys = [key_of("car", number) for number in range(200)]
+    evening, night = (_flow("ev_charger", MONDAY + day, keys, days) for day in (0, 1))
+    late = evening[:, -1] > 1000
+    assert late.sum() >= 5
+    assert (night[late, 0] > 0).all()
+    goes_on = night[late, 0] == evening[late, -1]
+    assert goes_on.mean() > 0.7  # the others are full within the first step
+    assert (night[~late, 0] == 4).all()
+
+
 def test_street_lights_burn_in_the_dark_only():
     for day in (0, 110, 290):
         found, sun = _flow("street_light", MONDAY + day), DAYS.day(MONDAY + day).sun
