@@ -113,7 +113,7 @@ def test_a_run_that_is_stopped_leaves_its_truth_unfinished(tmp_path, small):
     [
         (("run", "nowhere"), "expected a file or one of billing-year, chaos"),
         (("run", "demo"), "expected --from TIME"),
-        (("run", "chaos", "--speed", "0"), "--speed: expected a number above 0, or max"),
+        (("run", "chaos", "--speed", "0"), "--speed: expected a number above 0 or max"),
         (("run", "chaos", "--rate", "-1"), "--rate"),
         (("run", "chaos", "--from", "yesterday"), "--from: expected a time such as"),
         (("run", "chaos", "--broker", "mqtt://127.0.0.1:1"), "expected an MQTT broker at"),
