@@ -33,7 +33,7 @@ need:  ## install the programs that the tests talk to: mosquitto and Chromium
 	@.ci/need
 
 test: $(STAMP) need  ## run every test; ARGS="-k energy" picks some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(STAMP)  ## formatting, lint and types, as CI wants them
 	$(BIN)/ruff format --check .

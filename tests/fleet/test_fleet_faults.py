@@ -365,9 +365,8 @@ def test_reordered_messages_come_last_first_in_blocks():
     told = [(sent, at) for sent, at in _decoded(run) if one.start_ns <= at < one.end_ns]
     late = {(sent - at) // SECOND_NS // 450 for sent, at in told}
     assert {round(x / 2) for x in late} == {0, 2, 4, 6}  # periods of 15 minutes
-    order = [at for _, at in told]
-    falls = sum(later < earlier for earlier, later in pairwise(order))
-    assert falls == pytest.approx(len(order) * 3 / 4, abs=3)
+    falls = sum(later < earlier for (_, earlier), (_, later) in pairwise(told))
+    assert falls == pytest.approx(len(told) * 3 / 4, abs=3)
 
 
 def test_late_messages_come_all_at_once_in_order_after_the_end():
@@ -376,7 +375,6 @@ def test_late_messages_come_all_at_once_in_order_after_the_end():
         one, _, _ = run.sick()
         told = [(sent, at) for sent, at in _decoded(run) if one.start_ns <= at < one.end_ns]
         assert len(told) >= 115
-        # An uplink and what the network server asked then are sent at one instant.
         assert [at for _, at in sorted(told)] == sorted(at for _, at in told)
         sent = np.array([sent for sent, _ in told])
         assert (np.diff(np.unique(sent)) == 40_000_000).all()
@@ -397,7 +395,5 @@ def test_garbage_is_refused(kind):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_fault_says_what_it_is(fault):
-    assert FAULTS[fault].text
-    assert FAULTS[fault].on in {"", "gauge", "register", "clock", "meter", "battery"}
+def test_every_fault_can_happen_to_some_kind(fault):
     assert any(fits(kind, fault, "")[1] for kind in KINDS.values())
