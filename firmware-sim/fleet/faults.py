@@ -57,7 +57,9 @@ FAULTS: dict[str, FaultKind] = {
         12_000,
         "Wh or litres that it shows",
     ),
-    "zero_after_boot": FaultKind("registers show 0 once, after a restart", "register", 0, 0, ""),
+    "zero_after_boot": FaultKind(
+        "registers show 0 once, after a restart", "register", 0, 0, "unused"
+    ),
     "glitch": FaultKind(
         "a register is far off and comes back", "register", 0.3, 1000, "times too large"
     ),

@@ -146,6 +146,8 @@ class FaultSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
             raise ValueError(f"`for`: expected none, as {self.kind} {lasts}, found {self.for_}")
         if not 1 <= self.count <= DEVICES_MAX:
             raise ValueError(f"`count`: expected 1 to {DEVICES_MAX}, found {self.count}")
+        if self.size is not None and FAULTS[self.kind].does == "unused":
+            raise ValueError(f"`size`: expected none for {self.kind}, found {self.size:g}")
         low, high = SIZES.get(self.kind, (-SIZE_MAX, SIZE_MAX))
         if self.size is not None and not low <= self.size <= high:
             means = FAULTS[self.kind].does

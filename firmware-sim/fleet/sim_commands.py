@@ -167,6 +167,10 @@ def write(
 
         if output.exists():
             raise FleetError(f"--output: expected a file that does not exist, found {output}")
+        if not output.name.endswith((".emrec", ".jsonl", ".jsonl.gz")):
+            raise FleetError(f"--output: expected .emrec, .jsonl or .jsonl.gz, found {output.name}")
+        if not output.parent.is_dir():
+            raise FleetError(f"--output: expected a folder, found none at {output.parent}")
         bar = _Bar("writing")
         run = Run(scenario, start_ns=_start_ns(start), seed=seed, truth=truth, progress=bar.show)
         with bar, cleared(output):

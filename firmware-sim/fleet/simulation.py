@@ -9,7 +9,7 @@ import numpy as np
 from fleet.calendar import DAY_S
 from fleet.days import Ints
 from fleet.exact import Floats
-from fleet.faults import FAULTS
+from fleet.faults import AT_ONCE, FAULTS
 from fleet.message import SECOND_NS, Message
 from fleet.network import dev_addr_of
 from fleet.sampling import Sampler, Slice, change_of
@@ -236,8 +236,12 @@ class Simulation:
         group = sampler.group
         lost = ~rows.is_sent
         if group.radio is not None:
-            # What can't be read is always heard, so that it can be counted.
-            lost = lost | (group.radio.lost(rows.which, rows.turn) & ~rows.garbage)
+            # A fault of one message is always heard: it would not have happened otherwise.
+            surely = rows.garbage
+            for one in sampler.faults:
+                if one.kind in AT_ONCE:
+                    surely = surely | one.covers(rows.which, rows.times_ns)
+            lost = lost | (group.radio.lost(rows.which, rows.turn) & ~surely)
         copies = np.where(lost | rows.garbage, 0, 1)
         send_ns = rows.times_ns.copy()
         twice = np.zeros(len(lost), np.int64)

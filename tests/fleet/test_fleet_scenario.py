@@ -76,6 +76,8 @@ WRONG = [
      ", line 10, fault 1, for", "expected none, as spike is one message, found 2h"),
     (HEAD + HOME + FAULT.format("rollover", "household") + 'for = "2h"\n',
      ", line 10, fault 1, for", "expected none, as rollover stays, found 2h"),
+    (HEAD + HOME + SILENCE + "size = 3.0\n", ", line 10, fault 1, size",
+     "expected none for silence, found 3"),
     (HEAD + HOME + SILENCE + 'for = "long"\n', ", line 10, fault 1, for", f'{SPAN} "long"'),
     (HEAD + HOME + SILENCE + SILENCE.replace("on", "at = 'x'\non"), ", line 12, fault 2, at",
      f'{SPAN} "x"'),

@@ -49,7 +49,7 @@ def test_a_speed_and_a_rate_are_refused_before_anything_is_written(sim, tmp_path
 
 @pytest.mark.parametrize("command", ["write", "truth"])
 def test_what_is_refused_draws_no_bar(sim, tmp_path, command):
-    code, _, complained = sim(command, "-o", tmp_path / "new", "--from", "yesterday")
+    code, _, complained = sim(command, "-o", tmp_path / "new.emrec", "--from", "yesterday")
     assert code == 1
     assert complained.startswith("error: --from: expected a time such as")
 
@@ -59,3 +59,17 @@ def test_a_path_is_told_as_it_is_and_in_one_line(sim, tmp_path):
     code, said, _ = sim("write", "-o", path)
     assert code == 0
     assert said.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("x.txt", "--output: expected .emrec, .jsonl or .jsonl.gz, found x.txt"),
+        ("absent/x.emrec", "--output: expected a folder, found none at"),
+    ],
+)
+def test_a_recording_has_a_name_that_says_what_it_is_and_a_folder(sim, tmp_path, name, complaint):
+    code, _, complained = sim("write", "-o", tmp_path / name)
+    assert code == 1
+    assert complaint in complained.replace("\n", " ")
+    assert not (tmp_path / name).exists()

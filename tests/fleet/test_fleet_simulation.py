@@ -296,3 +296,15 @@ def test_no_two_devices_have_the_same_number():
     assert len(set(drawn)) < len(drawn)
     devices = [row["device"] for row in simulation.devices()]
     assert len(set(devices)) == len(devices)
+
+
+def test_a_fault_of_one_message_is_heard_however_bad_the_radio_is():
+    text = HEAD.format("1d", 0.9) + PART.format("classroom", 12, "")
+    text += '[[fault]]\nkind = "spike"\non = "classroom"\ncount = 12\n'
+    simulation, batches = _run(text)
+    rows = [row for batch in batches for samples in batch.samples
+            for row in zip(samples.fault, samples.copies, strict=True)]  # fmt: skip
+    assert sorted(fault for fault, _ in rows if fault >= 0) == list(range(12))
+    assert all(copies == 1 for fault, copies in rows if fault >= 0)
+    assert len(simulation.faults) == 12
+    assert np.mean([copies for _, copies in rows]) < 0.2
