@@ -49,6 +49,7 @@ class Pump:
         self._gave_up = threading.Event()
         self._wait = wait or self._gave_up.wait
         self._thread = threading.Thread(target=self._run, name="emscher-pump", daemon=True)
+        self._holds = False  # a batch that is taken out of the inbox and not committed yet
         self.fault: str | None = None
 
     def start(self) -> None:
@@ -65,12 +66,14 @@ class Pump:
         self._gave_up.set()
         if self._thread.is_alive():
             self._thread.join(1.0)
-        return not self._thread.is_alive() and not len(self._inbox)
+        return not self._thread.is_alive() and not len(self._inbox) and not self._holds
 
     def _run(self) -> None:
         while batch := self._inbox.take(_MESSAGES_MAX, _BYTES_MAX):
+            self._holds = True
             if not self._hold([arrival.envelope for arrival in batch]):
                 return
+            self._holds = False
             for arrival in batch:  # in order of arrival: MQTT-4.6.0-2
                 arrival.acknowledge()
 

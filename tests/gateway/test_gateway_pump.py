@@ -166,3 +166,15 @@ def test_giving_up_leaves_what_is_not_stored_unacknowledged(poison):
     assert not desk.pump.drain(0.05)
     assert desk.acknowledged == ledger.taken == []
     assert len(desk.inbox) >= 1
+
+
+def test_a_batch_that_was_taken_and_is_not_stored_is_left_over_too():
+    """The inbox is empty then, and yet not all is done."""
+    ledger = Ledger()
+    ledger.closed = True
+    desk = _Desk(ledger)
+    desk.put(*MANY)
+    desk.pump.start()
+    until("it holds", lambda: desk.pump.fault and not len(desk.inbox))
+    assert not desk.pump.drain(0.05)
+    assert desk.acknowledged == ledger.taken == []

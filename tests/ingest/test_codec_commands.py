@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emscher import app
+from ingest import codec_commands
 
 CODEC = """
 function decodeUplink(input) {
@@ -27,10 +28,11 @@ REFUSED = {"input": {"fPort": 2, "bytes": [5]}, "output": {"errors": ["unknown F
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(codec_commands.out, "width", 200)
     (tmp_path / "acme.js").write_text(CODEC, encoding="utf-8")
 
     def command(*args):
-        return CliRunner().invoke(app, ["codec", *args], env={"COLUMNS": "200"})
+        return CliRunner().invoke(app, ["codec", *args])
 
     return command
 
