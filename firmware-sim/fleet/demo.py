@@ -14,6 +14,7 @@ import aiomqtt
 from msgspec.structs import replace
 
 from fleet.errors import BrokerAbsentError, BrokerLostError
+from fleet.faults import Fault
 from fleet.message import SECOND_NS, Message, time_ns_of
 from fleet.publisher import Broker, connected, publish_all
 from fleet.scenario import Scenario, load
@@ -26,7 +27,7 @@ _BEAT = "4s"
 _PAUSES_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 _REPORT_EVERY = 100
 _ROWS_AT_ONCE = 40  # a few ms of work between two messages, so that nobody waits
-_LATE_NS_MAX = 10 * SECOND_NS
+_WAIT_NS_MAX = 10 * SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,8 @@ class _Demo:
         self._clock_ns, self._sleep, self._report = clock_ns, sleep, report
         self._history: list[Message] | None = None
         self._past: Simulation
-        self._coming: list[tuple[object, object]] = []
-        self._failures = self._sent = 0
+        self._coming: list[Fault] = []
+        self._failures = self._sent = self._part = 0
 
     async def keep_on(self, history_s: int) -> None:
         """Publish for ever; a broker that is away is waited for."""
@@ -144,26 +145,26 @@ class _Demo:
 
     async def _live(self, client: aiomqtt.Client) -> None:
         """Let the city live from now on, two hours after the other."""
-        part = 0
         while True:
             scenario = _demo(self._seed, "", self._beat, faults=True)
             now_ns = self._clock_ns() // SECOND_NS * SECOND_NS
             made = Simulation(
-                scenario, max(now_ns, self._past.end_ns), anchor_ns=ANCHOR_NS, like=self._past,
-                part=part, rows=_ROWS_AT_ONCE,
+                scenario, max(now_ns, self._past.reached_ns), anchor_ns=ANCHOR_NS,
+                like=self._past, part=self._part, rows=_ROWS_AT_ONCE,
             )  # fmt: skip
-            self._past, part = made, part + 1
-            self._coming = [(one["start_ns"], one["text"]) for one in made.fault_rows()]
+            self._past = made
+            self._part += 1
+            self._coming = sorted(made.faults, key=lambda one: one.start_ns)
             await publish_all(client, made.messages(), pace=self._pace, acknowledged=self._count)
 
     async def _pace(self, message: Message) -> bool:
         """Wait until a message is due, and say which faults begin."""
         wait_ns = message.time_ns - self._clock_ns()
-        if 0 < wait_ns <= _LATE_NS_MAX:  # more: the clock was set back, so don't wait for it
-            await self._sleep(wait_ns / SECOND_NS)
-        while self._coming and int(str(self._coming[0][0])) <= message.time_ns:
-            _, text = self._coming.pop(0)
-            self._report(Progress("fault", self._sent, None, str(text)))
+        if wait_ns > 0:  # more than a little, when the clock was set back: slowly then
+            await self._sleep(min(wait_ns, _WAIT_NS_MAX) / SECOND_NS)
+        while self._coming and self._coming[0].start_ns <= message.time_ns:
+            text = self._past.sentence(self._coming.pop(0))
+            self._report(Progress("fault", self._sent, None, text))
         return True
 
     def _count(self, _: Message) -> None:

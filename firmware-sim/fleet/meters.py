@@ -80,9 +80,15 @@ class Meters:
         self.true = empty
 
     def go_to(self, number: int) -> None:
-        """Work out a UTC day (days since 1970), which must follow the one at hand."""
+        """Work out a UTC day (days since 1970), and those between it and the one at hand.
+
+        Before the first day that is asked for, nothing flowed.
+        """
         if number == self._now.number:
             return
+        if self._now.number >= 0:
+            for between in range(self._now.number + 1, number):
+                self.go_to(between)
         last = self._before = self._now
         self.true, flow = self._worked_out(number)
         self._now = _Known(

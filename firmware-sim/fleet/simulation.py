@@ -9,7 +9,7 @@ import numpy as np
 from fleet.calendar import DAY_S
 from fleet.days import Ints
 from fleet.exact import Floats
-from fleet.faults import AT_ONCE, FAULTS
+from fleet.faults import AT_ONCE, FAULTS, Fault
 from fleet.message import SECOND_NS, Message
 from fleet.network import dev_addr_of
 from fleet.sampling import Sampler, Slice, change_of
@@ -63,9 +63,10 @@ class Simulation:
 
     anchor_ns  when devices began to speak and registers to count, UTC ns: runs of one anchor fit
                onto each other, whenever each of them starts; None: at its start
-    like       a run that has just ended where this one starts, and whose meters go on here
+    like       a run that was made up to where this one starts, and whose meters go on here
     part       faults that chance decides are others in another part of a longer life
     rows       so many messages are made at once, about
+    reached_ns  how far it has been made: another run can go on from there
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Simulation:
         self.scenario = scenario
         self.start_ns = scenario.start_ns(start_ns)
         self.end_ns = self.start_ns + scenario.length_ns
+        self.reached_ns = self.start_ns
         self._anchor_ns = self.start_ns if anchor_ns is None else anchor_ns
         self._rows, self._goes_on = rows, like is not None
         self.world, self.groups = town(scenario, self._anchor_ns)
@@ -167,10 +169,15 @@ class Simulation:
                     "start_ns": one.start_ns,
                     "end_ns": one.end_ns,
                     "size": one.size,
-                    "text": f"{group.names[one.member]}: {FAULTS[one.kind].text}",
+                    "text": self.sentence(one),
                 }
             )
         return rows
+
+    def sentence(self, fault: Fault) -> str:
+        """Return what happens to whom, for a person."""
+        group = self.groups[self._label[fault.number]]
+        return f"{group.names[fault.member]}: {FAULTS[fault.kind].text}"
 
     def batches(self) -> Iterator[Batch]:
         """Yield the whole run, a piece of time after the other."""
@@ -203,7 +210,7 @@ class Simulation:
                 ready.append(heapq.heappop(late)[3])
             energy = self._energy(begin) if end in {midnight, self.end_ns} else []
             yield Batch(end, ready, samples, energy)
-            begin = end
+            begin = self.reached_ns = end
 
     def _go_to(self, number: int) -> None:
         for sampler in self._samplers:

@@ -17,6 +17,7 @@ What a table can't say:
 - eDoctor sends one frame without records; a frame of one byte is its battery alone.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ingest.codecs.frames import Frame, Tlv, cut_short
@@ -43,7 +44,7 @@ class Model:
     """A model's codec.
 
     words      alternatives, each the words that must all be there
-    records    on FPort 10; None: a frame of its own
+    values     reads FPort 10: records, or a frame of its own
     registers  on FPort 100
     beacons    it lists beacons on FPort 25
     unless     words of sister models
@@ -51,7 +52,7 @@ class Model:
 
     NAME: str
     words: tuple[str, ...]
-    records: Tlv | None = field(repr=False)
+    values: Callable[[bytes], list[Measurement]] = field(repr=False)
     registers: Tlv = field(repr=False)
     beacons: bool = False
     unless: frozenset[str] = frozenset()
@@ -69,7 +70,7 @@ class Model:
         if not payload:
             raise cut_short(self.NAME, 0, 1, 0)
         if f_port == _VALUES:
-            return self._values(payload)
+            return self.values(payload)
         if f_port == _REGISTERS:
             return self.registers.decode(payload)
         if f_port == _ANSWERS:
@@ -78,23 +79,16 @@ class Model:
             return _beacons(payload)
         raise PayloadError(f"{self.NAME} FPort", "10, 100 or 101", f_port)
 
-    def _values(self, payload: bytes) -> list[Measurement]:
-        if self.records is None:
-            raise NotImplementedError(self.NAME)
-        return self.records.decode(payload)
 
-
-class Doctor(Model):
-    """eDoctor, whose values on FPort 10 are one frame."""
-
-    def _values(self, payload: bytes) -> list[Measurement]:
-        frame = _DOCTOR_BATTERY if len(payload) == _DOCTOR_BATTERY.size else _DOCTOR
-        return [
-            one._replace(value=in_decimals(one.value, 2))
-            if one.quantity in ("battery_level", "temperature")
-            else one
-            for one in frame.whole(payload, self.NAME)
-        ]
+def _doctor(payload: bytes) -> list[Measurement]:
+    """Return the values of an eDoctor: one frame, or one byte that is its battery."""
+    frame = _DOCTOR_BATTERY if len(payload) == _DOCTOR_BATTERY.size else _DOCTOR
+    return [
+        one._replace(value=in_decimals(one.value, 2))
+        if one.quantity in ("battery_level", "temperature")
+        else one
+        for one in frame.whole(payload, "tektelic-edoctor")
+    ]
 
 
 def _answered(payload: bytes) -> list[Measurement]:
@@ -271,44 +265,44 @@ CODECS: tuple[Model, ...] = (
     Model(
         "tektelic-smart-room",
         ("tektelic smart room", "tektelic comfort", "tektelic vivid", "tektelic home"),
-        _ROOM,
+        _ROOM.decode,
         CORE,
         unless=frozenset(("co2", "breeze")),
     ),
     Model(
         "tektelic-breeze",
         ("tektelic breeze", "tektelic smart room co2"),
-        _AIR,
+        _AIR.decode,
         AIR_REGISTERS,
     ),
     Model(
         "tektelic-industrial-transceiver",
         ("tektelic industrial transceiver",),
-        _TRANSCEIVER,
+        _TRANSCEIVER.decode,
         TRANSCEIVER_REGISTERS,
     ),
     Model(
         "tektelic-clover",
         ("tektelic clover", "tektelic kiwi", "tektelic agriculture"),
-        _FARM,
+        _FARM.decode,
         FARM_REGISTERS,
     ),
     Model(
         "tektelic-sparrow",
         ("tektelic sparrow", "tektelic pelican"),
-        _ASSET,
+        _ASSET.decode,
         ASSET_REGISTERS,
         beacons=True,
     ),
-    Model("tektelic-stork", ("tektelic stork",), _TRACKER, CORE),
+    Model("tektelic-stork", ("tektelic stork",), _TRACKER.decode, CORE),
     Model(
         "tektelic-tundra",
         ("tektelic tundra",),
-        _FREEZER,
+        _FREEZER.decode,
         FREEZER_REGISTERS,
     ),
-    Model("tektelic-memo", ("tektelic memo", "tektelic t0006086"), MEMO, MEMO),
-    Doctor("tektelic-edoctor", ("tektelic edoctor", "tektelic t0006923"), None, CORE),
-    Model("tektelic-ebeat", ("tektelic ebeat", "tektelic t0007405"), _HEART, CORE),
+    Model("tektelic-memo", ("tektelic memo", "tektelic t0006086"), MEMO.decode, MEMO),
+    Model("tektelic-edoctor", ("tektelic edoctor", "tektelic t0006923"), _doctor, CORE),
+    Model("tektelic-ebeat", ("tektelic ebeat", "tektelic t0007405"), _HEART.decode, CORE),
 )
 """In the order in which they are asked; a name is of one of them."""

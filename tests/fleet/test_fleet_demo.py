@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from fleet.demo import demo_messages, run_demo
+from fleet.message import Message
 from fleet.scenario import load
 from fleet.simulation import Simulation
 from ingest.decode import Decoder
@@ -25,7 +26,8 @@ def _readings(messages):
     found = defaultdict(list)
     decoder = Decoder()
     for message in messages:
-        read = decoder.decode(Envelope("test", message.topic, message.payload, message.time_ns))
+        envelope = Envelope("test", message.topic, message.payload, NOON_NS + DAY_NS)
+        read = decoder.decode(envelope)
         for one in read.measurements:
             place = read.device, one.quantity, one.channel
             found[place].append((one.time_ns or read.time_ns, one.value))
@@ -174,9 +176,17 @@ async def test_the_city_waits_for_a_broker_and_comes_back_to_it(nats, listening,
     await until(lambda: watch.stages().count("waiting") >= before + 2, 30)
     nats.start()
     async with listening(nats) as heard:
+        back_ns = watch.now_ns
         await until(lambda: len(heard) > 50, 30)
     stop.set()
     await asyncio.wait_for(demo, 3)
+    told = [
+        time_ns
+        for values in _readings(Message(0, *one) for one in heard[-50:]).values()
+        for time_ns, _ in values
+    ]
+    assert max(told) < watch.now_ns + 60 * SECOND_NS, "it goes on now, not two hours later"
+    assert max(told) > back_ns - 60 * SECOND_NS
     history = [p for p in watch.told if p.stage == "history"]
     assert [p.sent for p in history].count(history[-1].total) == 1, "told once, not again"
 

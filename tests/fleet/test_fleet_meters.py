@@ -135,6 +135,17 @@ def test_going_to_the_day_at_hand_changes_nothing():
     assert _totals(meters, 0, FIRST * DAY_MS + 5_000_000) == found
 
 
+def test_days_that_are_passed_over_count_too():
+    walked, jumped = _meters(), _meters()
+    for day in range(FIRST, FIRST + 5):
+        walked.go_to(day)
+    jumped.go_to(FIRST)
+    jumped.go_to(FIRST + 4)
+    at_ms = (FIRST + 4) * DAY_MS + 43_200_000
+    for meter in range(len(NAMES)):
+        assert _totals(jumped, meter, at_ms) == _totals(walked, meter, at_ms)
+
+
 def test_quarters_add_up_to_the_totals():
     meters = _meters(60)
     sums = np.zeros((len(NAMES), 2), np.int64)
