@@ -62,6 +62,7 @@ class Field(NamedTuple):
     unit: str
 
 
+_KEPT_FIELDS_MAX = 64
 _NESTED = frozenset((dict, list))
 _OBIS = re.compile(
     r"(?:^|[^\d])(?:\d+-\d+[:_])?(\d{1,2})[._](\d{1,2})[._](\d{1,3})(?:[*]255)?$"
@@ -151,7 +152,9 @@ def measurements(tree: Mapping[str, Json], register_unit: str = "") -> list[Meas
     Errors  PayloadError as in `fields`, and when two fields have one dotted name.
     """
     found = list(fields(tree))
-    senses = _senses(tuple((name, unit) for name, _, unit in found), register_unit)
+    named = tuple((name, unit) for name, _, unit in found)
+    work_out = _senses if len(named) <= _KEPT_FIELDS_MAX else _senses.__wrapped__
+    senses = work_out(named, register_unit)
     return [
         Measurement(quantity, value if scale is SAME else scaled(value, scale), channel)
         for (_, value, _), (quantity, channel, scale) in zip(found, senses, strict=True)
@@ -162,7 +165,8 @@ def measurements(tree: Mapping[str, Json], register_unit: str = "") -> list[Meas
 def _senses(named: tuple[tuple[str, str], ...], register_unit: str) -> tuple[Meaning, ...]:
     """Return what the fields of one object mean, each by its name and unit.
 
-    A device sends the same fields all its life, so this is worked out once.
+    A device sends the same fields all its life, so this is worked out once; of very many fields it
+    is not kept, so that nobody can fill the memory with names.
     """
     keeper: dict[tuple[str, str], str] = {}
     understood: dict[str, Meaning] = {}

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import PayloadError
-from ingest.meaning import fields, meaning, measurements, scaled
+from ingest.meaning import _senses, fields, meaning, measurements, scaled
 from ingest.quantity import QUANTITIES
 from ingest.reading import Measurement
 from ingest.unit import SAME, UNITS
@@ -288,3 +288,11 @@ def test_any_name_has_a_meaning(name, unit, register_unit):
 def test_our_names_that_makers_use_with_several_units_need_one(name):
     assert meaning(name) == (f"{name}_as_sent", "", SAME)
     assert meaning(name, QUANTITIES[name].unit) == (name, "", SAME)
+
+
+def test_objects_of_very_many_fields_are_understood_and_not_kept():
+    before = _senses.cache_info().currsize
+    found = measurements({f"field {n}": n for n in range(1000)} | {"temperature": 21.5})
+    assert len(found) == 1001
+    assert Measurement("temperature", 21.5) in found
+    assert _senses.cache_info().currsize == before
