@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from fleet.message import SECOND_NS, Message
-from fleet.scenario import Scenario, load, shipped
+from fleet.scenario import load, shipped
 from fleet.simulation import Simulation
 from fleet.truth import TruthWriter
 
@@ -27,7 +29,9 @@ class Run:
         progress: Callable[[float, int], None] | None = None,
     ) -> None:
         """Build the town. Errors: ScenarioError; TruthError for a folder that is not empty."""
-        scenario = chosen(load(name), seed)
+        scenario = load(name)
+        if seed is not None:
+            scenario = replace(scenario, seed=seed)
         self.simulation = Simulation(scenario, start_ns)
         self._progress = progress
         self.made = self.samples = self.lost = 0
@@ -84,14 +88,6 @@ class Run:
         if self._truth is not None:
             self._truth.close(self._facts)
         return self._facts
-
-
-def chosen(scenario: Scenario, seed: int | None) -> Scenario:
-    """Return the scenario with another seed, where one is given."""
-    if seed is None:
-        return scenario
-    fields = {name: getattr(scenario, name) for name in scenario.__struct_fields__}
-    return Scenario(**{**fields, "seed": seed})
 
 
 def text_of(name: str) -> str:
