@@ -13,7 +13,7 @@ the two apart: a broker may number its messages anew when it starts again.
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,8 +22,9 @@ import structlog
 from ingest.decode import Decoder
 from ingest.device import Device
 from ingest.errors import ANNOUNCEMENT, PayloadError, StoreUnavailable
+from ingest.express import Express
 from ingest.memory import Fact
-from ingest.reading import Envelope, Measurement, Message, Rows, Series
+from ingest.reading import Envelope, Measurement, Message, Quality, Rows, Series
 from ingest.store.port import Commit, Counts, Outcome, Quarantined, Refusal, Store
 
 _RETRIED_AT_ONCE = 500
@@ -53,12 +54,17 @@ class Committed:
 
 
 class _Columns:
-    """The commit while it grows, message by message."""
+    """The commit while it grows, message by message.
+
+    Readings of one message that share their time stand there as a run: `length` says how many
+    of `series` and `value` have the time, receipt, quality and message of that place.
+    """
 
     def __init__(self) -> None:
         self.series: list[int] = []
-        self.time_ns: list[int] = []
         self.value: list[float] = []
+        self.length: list[int] = []
+        self.time_ns: list[int] = []
         self.received_ns: list[int] = []
         self.quality: list[int] = []
         self.message: list[int] = []
@@ -70,11 +76,31 @@ class _Columns:
         self.facts: list[Fact] = []
         self.released: list[int] = []
 
+    def run(
+        self, length: int, time_ns: int, received_ns: int, quality: int = Quality.MEASURED
+    ) -> None:
+        """Say of what time the next so many series and values are, of the message that is read."""
+        self.length.append(length)
+        self.time_ns.append(time_ns)
+        self.received_ns.append(received_ns)
+        self.quality.append(quality)
+        self.message.append(self.messages)
+
     def commit(self) -> Commit:
-        rows = Rows.of(self.series, self.time_ns, self.value, self.received_ns, self.quality)
+        length = np.array(self.length, dtype=np.int64)
+        runs = (
+            np.repeat(np.array(column, dtype=kind), length)
+            for column, kind in (
+                (self.time_ns, np.int64),
+                (self.received_ns, np.int64),
+                (self.quality, np.uint8),
+                (self.message, np.int32),
+            )
+        )
+        time_ns, received_ns, quality, message = runs
         return Commit(
-            rows,
-            np.asarray(self.message, dtype=np.int32),
+            Rows.of(self.series, time_ns, self.value, received_ns, quality),
+            message,
             self.messages,
             self.repeats,
             self.refusals,
@@ -114,8 +140,11 @@ class Intake:
         """
         with self._lock:
             columns = _Columns()
-            for envelope, found in self._decoded(envelopes):
-                if isinstance(found, PayloadError):
+            read = self._decoder.read_all(envelopes)
+            for envelope, found in zip(envelopes, read, strict=True):
+                if isinstance(found, Express):
+                    self._add_express(columns, envelope, found)
+                elif isinstance(found, PayloadError):
                     self._refuse(columns, envelope, found)
                 else:
                     self._add(columns, envelope, found)
@@ -170,19 +199,14 @@ class Intake:
             Envelope(one.source, one.topic, one.payload, one.received_ns, retained=one.retained)
             for one in waiting
         ]
-        decoded = self._decoded(envelopes)
-        for one, (envelope, found) in zip(waiting, decoded, strict=True):
+        decoded = self._decoder.decode_all(envelopes)
+        for one, envelope, found in zip(waiting, envelopes, decoded, strict=True):
             if not isinstance(found, PayloadError):
                 columns.released.append(one.id)
                 self._add(columns, envelope, found, known=False)
         if columns.released:
             self._commit(columns)
         return len(columns.released)
-
-    def _decoded(
-        self, envelopes: Sequence[Envelope]
-    ) -> Iterator[tuple[Envelope, Message | PayloadError]]:
-        return zip(envelopes, self._decoder.decode_all(envelopes), strict=True)
 
     def _commit(self, columns: _Columns) -> Committed:
         columns.facts = self._decoder.memory.unsaved()
@@ -208,6 +232,25 @@ class Intake:
             why = (str(error.rule), _words(error.expected), _words(error.found))
             columns.refusals.append(Refusal(envelope, *why))
             self._waiting = self._waiting or error.rule == ANNOUNCEMENT
+
+    def _add_express(self, columns: _Columns, envelope: Envelope, found: Express) -> None:
+        """Add an uplink of a device that is known as it is; another one the ordinary way."""
+        known = found.known
+        device = self._store.device(known.device)
+        if known.met is None or known.met is not device or known.device in columns.devices:
+            # The device may be new, or have changed: what the ordinary way leaves as it is, is met.
+            self._add(columns, envelope, found.message())
+            known.met = None if known.device in columns.devices else device
+            return
+        numbers = known.numbers.get(found.names)
+        if numbers is None:
+            number = self._store.number
+            numbers = [number(Series(known.device, *field)) for field in found.fields()]
+            known.numbers[found.names] = numbers
+        columns.series += numbers
+        columns.value += found.values
+        columns.run(len(numbers), found.time_ns, envelope.received_ns)
+        columns.messages += 1
 
     def _add(
         self, columns: _Columns, envelope: Envelope, message: Message, *, known: bool = True
@@ -241,11 +284,9 @@ class Intake:
             sampled_ns = received_ns if part.time_ns is None else part.time_ns
             for quantity, value, channel, time_ns, quality in part.measurements:
                 columns.series.append(number(Series(part.device, quantity, channel)))
-                columns.time_ns.append(sampled_ns if time_ns is None else time_ns)
                 columns.value.append(value)
-                columns.received_ns.append(received_ns)
-                columns.quality.append(quality)
-                columns.message.append(columns.messages)
+                at_ns = sampled_ns if time_ns is None else time_ns
+                columns.run(1, at_ns, received_ns, quality)
             self._meet(columns, envelope, part)
         columns.messages += 1
 

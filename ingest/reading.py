@@ -35,8 +35,7 @@ class Quality(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True, gc=False):
     """One message as it came.
 
     source       which broker it came from, a short name

@@ -123,6 +123,19 @@ def _chosen(uplink: Uplink, setup: Setup) -> Codec | str | None:
     return CODECS_BY_NAME[name]
 
 
+def codec_of(uplink: Uplink, setup: Setup) -> tuple[Codec | None, bool]:
+    """Return the codec of ours that reads an uplink's payload, and whether the operator set it.
+
+    None: it is a script's, or nobody's.
+    """
+    chosen = _chosen(uplink, setup)
+    try:
+        found = chosen or _recognised(uplink, setup)
+    except PayloadError:
+        return None, False
+    return (None if isinstance(found, str) else found), chosen is not None
+
+
 def _recognised(uplink: Uplink, setup: Setup) -> Codec | str:
     """Return the codec known from names; PayloadError, rule "payload codec", when none is."""
     if setup.scripts and uplink.profile:

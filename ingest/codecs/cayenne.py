@@ -79,7 +79,7 @@ _TYPES: dict[int, _Row] = {
     ),
     142: _row(">B", ("switch", "", 1)),
 }
-_PLANS = Plans(">")
+PLANS = Plans(">")
 _CHANNELS = tuple(str(number) for number in range(256))
 
 
@@ -96,7 +96,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
             the byte.
     """
     del f_port  # the packed formats of ports 2 and up were never published in full
-    known = _PLANS.read(payload)
+    known = PLANS.read(payload)
     if known is not None:
         return known
     found: list[Measurement] = []
@@ -135,5 +135,5 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
     if len(kept) < len(found):
         return list(kept.values())
     if all(part.layout for part in parts):
-        _PLANS.learn(payload, parts)
+        PLANS.learn(payload, parts)
     return found

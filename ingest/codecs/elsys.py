@@ -97,7 +97,7 @@ _TYPES: dict[int, _Row] = {
     0x3D: _row(">I"),  # debug word of the firmware
 }
 _EXTERNAL_LIST = 0x19
-_PLANS = Plans(">")
+PLANS = Plans(">")
 _WITH_LENGTH = {0x3B: "byte array", 0x3E: "settings"}
 _OFFSET_SIZE = (0, 1, 2, 4)
 _ROWS: tuple[_Row | None, ...] = tuple(_TYPES.get(kind) for kind in range(64))
@@ -114,7 +114,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
     Errors  PayloadError for an unknown type or a value cut short; it names the byte.
     """
     del f_port  # the port is configurable and says nothing
-    known = _PLANS.read(payload)
+    known = PLANS.read(payload)
     if known is not None:
         return known
     found: list[Measurement] = []
@@ -143,7 +143,7 @@ def decode(payload: bytes, f_port: int) -> list[Measurement]:
         at = start + width
     if repeated:
         return _last_of_each(found)
-    _PLANS.learn(payload, parts)  # it keeps nothing where a part is missing
+    PLANS.learn(payload, parts)  # it keeps nothing where a part is missing
     return found
 
 

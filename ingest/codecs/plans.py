@@ -8,6 +8,7 @@ from what the slow way found, and tests hold both to the same result.
 
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
 from operator import itemgetter, truediv
@@ -24,11 +25,18 @@ Field = tuple[str, str, float]
 """Quantity, channel and divisor of one plain value."""
 
 
-class _Plan(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """One layout: where its type bytes stand, what they are, and what the values are.
+
+    names  quantities and channels of the values, in their order
+    """
+
     marks: Callable[[bytes], object]
     expected: object
     unpack: Callable[[bytes], tuple[float, ...]]
-    fields: tuple[tuple[str, ...], tuple[str, ...], tuple[float, ...]]  # columns of Field
+    names: tuple[tuple[str, ...], tuple[str, ...]]
+    divisors: tuple[float, ...]
 
 
 class Part(NamedTuple):
@@ -47,17 +55,23 @@ class Plans:
 
     def __init__(self, order: str) -> None:
         self._order = order
-        self._by_size: dict[int, list[_Plan]] = {}
+        self._by_size: dict[int, list[Plan]] = {}
         self._count = 0
 
     def read(self, payload: bytes) -> list[Measurement] | None:
         """Return the measurements of a payload laid out as one that was seen; None: none was."""
-        for marks, expected, unpack, fields in self._by_size.get(len(payload), ()):
-            if marks(payload) == expected:
-                quantities, channels, divisors = fields
-                values = map(truediv, unpack(payload), divisors)
-                rows = zip(quantities, values, channels, _UNTIMED, _ALL_MEASURED, strict=False)
-                return list(map(_made, rows))
+        found = self.columns(payload)
+        if found is None:
+            return None
+        quantities, channels = found[0].names
+        rows = zip(quantities, found[1], channels, _UNTIMED, _ALL_MEASURED, strict=False)
+        return list(map(_made, rows))
+
+    def columns(self, payload: bytes) -> tuple[Plan, list[float]] | None:
+        """Return the plan of a payload laid out as one that was seen, and its values."""
+        for plan in self._by_size.get(len(payload), ()):
+            if plan.marks(payload) == plan.expected:
+                return plan, list(map(truediv, plan.unpack(payload), plan.divisors))
         return None
 
     def learn(self, payload: bytes, parts: Sequence[Part]) -> None:
@@ -80,5 +94,5 @@ class Plans:
             marks = itemgetter(*places)
             unpack = struct.Struct(layout).unpack
             names, channels, divisors = zip(*fields, strict=True)
-            alike.append(_Plan(marks, marks(payload), unpack, (names, channels, divisors)))
+            alike.append(Plan(marks, marks(payload), unpack, (names, channels), divisors))
             self._count += 1

@@ -3,7 +3,6 @@
 import itertools
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +10,7 @@ import pytest
 from gateway_events import KEYS, _packet, _phy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ingest.clock import AHEAD_NS_MAX, SECOND_NS, rfc3339_ns
 from ingest.decode import Decoder
