@@ -15,18 +15,20 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.address import Address
+from gateway.bulk import BulkClient, Delivery
 from gateway.errors import BrokerError
-from gateway.inbox import Arrival, Inbox
+from gateway.inbox import Inbox, Parcel
 from ingest.reading import Envelope
 
 _KEEPALIVE_S = 60
 _RETRY_S = (1, 30)
 _LEAVE_S = 1.0
+_ROOM_PATIENCE_S = 0.2
 _REMEDY = "look at user and password in mqtt://user:password@host, and at what they may do there"
 
 log = structlog.get_logger("emscher.gateway")
@@ -68,13 +70,7 @@ class MqttSource:
         # its number to another message after a reconnect.
         self._connection = 0
         self._acknowledging = threading.Lock()
-        self._client = client = paho.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=False,
-            protocol=MQTTProtocolVersion.MQTTv311,
-            manual_ack=True,
-        )
+        self._client = client = BulkClient(client_id, self._deliver, self._may_read)
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
@@ -84,7 +80,6 @@ class MqttSource:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
 
     def start(self) -> None:
         """Connect, now or as soon as the broker is there, and stay connected."""
@@ -170,28 +165,27 @@ class MqttSource:
         if refused:
             self._say(True, f"the broker refuses to deliver {', '.join(refused)}")
 
-    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+    def _may_read(self) -> bool:
+        return self._stopping or self._inbox.await_room(_ROOM_PATIENCE_S)
+
+    def _deliver(self, found: list[Delivery]) -> None:
         if self._stopping:
             return
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:
-            topic = message._topic.decode("utf-8", "replace")
-        payload = bytes(message.payload)
-        envelope = Envelope(
-            self.name, topic, payload, self._clock_ns(), message.dup, message.retain
-        )
-        mid, qos, connection = message.mid, message.qos, self._connection
+        name, received_ns = self.name, self._clock_ns()
+        # They came in this order, and no two at once.
+        envelopes = [
+            Envelope(name, one.topic, one.payload, at_ns, one.redelivered, one.retained)
+            for at_ns, one in enumerate(found, received_ns)
+        ]
+        mids, connection = [one.mid for one in found if one.mid], self._connection
 
         def acknowledge() -> None:
-            if qos == 0:
-                return
             with self._acknowledging:
                 if connection == self._connection:
-                    client.ack(mid, qos)
+                    self._client.acknowledge(mids)
 
-        self._messages += 1
-        self._inbox.put(Arrival(envelope, acknowledge))
+        self._messages += len(found)
+        self._inbox.put(Parcel(envelopes, acknowledge))
 
     def _say(self, connected: bool, error: str | None) -> None:
         if (connected, error) != (self._connected, self._error):

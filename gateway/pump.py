@@ -71,11 +71,11 @@ class Pump:
     def _run(self) -> None:
         while batch := self._inbox.take(_MESSAGES_MAX, _BYTES_MAX):
             self._holds = True
-            if not self._hold([arrival.envelope for arrival in batch]):
+            if not self._hold([one for parcel in batch for one in parcel.envelopes]):
                 return
             self._holds = False
-            for arrival in batch:  # in order of arrival: MQTT-4.6.0-2
-                arrival.acknowledge()
+            for parcel in batch:  # in order of arrival: MQTT-4.6.0-2
+                parcel.acknowledge()
 
     def _hold(self, envelopes: Sequence[Envelope]) -> bool:
         """Commit a batch, however long the store says "not now"; False: told to give up.

@@ -4,16 +4,16 @@ import threading
 
 from gateway_brokers import until
 
-from gateway.inbox import Arrival, Inbox
+from gateway.inbox import Inbox, Parcel
 from ingest.reading import Envelope
 
 
-def _arrival(payload: bytes) -> Arrival:
-    return Arrival(Envelope("test", "t", payload, 0), lambda: None)
+def _parcel(*payloads: bytes) -> Parcel:
+    return Parcel([Envelope("test", "t", payload, 0) for payload in payloads], lambda: None)
 
 
 def _payloads(taken):
-    return [one.envelope.payload for one in taken]
+    return [one.payload for parcel in taken for one in parcel.envelopes]
 
 
 def _putting(inbox, *payloads):
@@ -21,7 +21,7 @@ def _putting(inbox, *payloads):
     done: list[bool] = []
 
     def put_all():
-        done.extend(inbox.put(_arrival(payload)) for payload in payloads)
+        done.extend(inbox.put(_parcel(payload)) for payload in payloads)
 
     thread = threading.Thread(target=put_all)
     thread.start()
@@ -31,7 +31,7 @@ def _putting(inbox, *payloads):
 def test_all_that_came_is_taken_oldest_first():
     inbox = Inbox()
     for k in range(5):
-        assert inbox.put(_arrival(b"%d" % k))
+        assert inbox.put(_parcel(b"%d" % k))
     assert len(inbox) == 5
     assert _payloads(inbox.take(3, 10**6)) == [b"0", b"1", b"2"]
     assert _payloads(inbox.take(3, 10**6)) == [b"3", b"4"]
@@ -40,9 +40,32 @@ def test_all_that_came_is_taken_oldest_first():
 def test_a_batch_is_bounded_in_bytes_but_one_message_always_goes():
     inbox = Inbox()
     for size in (10, 10, 10, 99, 1):
-        inbox.put(_arrival(b"x" * size))
+        inbox.put(_parcel(b"x" * size))
     sizes = [[len(payload) for payload in _payloads(inbox.take(100, 25))] for _ in range(4)]
     assert sizes == [[10, 10], [10], [99], [1]]
+
+
+def test_what_came_together_stays_together_and_counts_by_the_message():
+    inbox = Inbox(messages_max=4)
+    inbox.put(_parcel(b"0", b"1", b"2"))
+    inbox.put(_parcel(b"3", b"4"))
+    assert len(inbox) == 5
+    assert not inbox.await_room(0.01)
+    assert _payloads(inbox.take(4, 99)) == [b"0", b"1", b"2"]
+    assert inbox.await_room(0)
+    assert _payloads(inbox.take(1, 99)) == [b"3", b"4"], "one parcel always goes"
+    assert len(inbox) == 0
+
+
+def test_who_waits_for_room_is_woken_by_the_end():
+    inbox = Inbox(messages_max=1)
+    inbox.put(_parcel(b"0"))
+    woken: list[bool] = []
+    thread = threading.Thread(target=lambda: woken.append(inbox.await_room(60)))
+    thread.start()
+    inbox.close()
+    thread.join(10)
+    assert woken == [True]
 
 
 def test_a_full_inbox_lets_its_source_wait_until_there_is_room():
@@ -68,7 +91,7 @@ def test_take_waits_for_the_first_message():
     thread.start()
     thread.join(0.05)
     assert thread.is_alive()
-    inbox.put(_arrival(b"first"))
+    inbox.put(_parcel(b"first"))
     thread.join(10)
     assert found == [b"first"]
 
@@ -80,7 +103,7 @@ def test_closing_takes_nothing_more_in_and_gives_everything_out():
     inbox.close()
     thread.join(10)
     assert done == [True, True, False], "who waits for room is sent away"
-    assert not inbox.put(_arrival(b"late"))
+    assert not inbox.put(_parcel(b"late"))
     assert _payloads(inbox.take(1, 99)) == [b"0"]
     assert _payloads(inbox.take(1, 99)) == [b"1"]
     assert inbox.take(1, 99) == []

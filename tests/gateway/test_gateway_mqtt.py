@@ -172,13 +172,15 @@ def test_a_store_that_holds_stops_the_reading_and_nothing_is_lost(mosquitto):
             until("it listens", lambda: publish("probe", b"probe") or len(inbox))
             for k in range(100):
                 publish("a/b", b"%d" % k)
-            until("it is full", lambda: len(inbox) == 5)
+            until("it is full", lambda: len(inbox) >= 5)
             time.sleep(0.05)  # time to take more, if it would
-            assert len(inbox) == 5
+            full = len(inbox)
+            time.sleep(0.3)
+            assert len(inbox) == full < 100
             while b"99" not in taken:
-                for arrival in inbox.take(2, 10**6):
-                    taken.append(arrival.envelope.payload)
-                    arrival.acknowledge()
+                for parcel in inbox.take(2, 10**6):
+                    taken += [one.payload for one in parcel.envelopes]
+                    parcel.acknowledge()
     finally:
         inbox.close()
         source.stop()

@@ -7,7 +7,7 @@ from gateway_brokers import Ledger, until
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.inbox import Arrival, Inbox
+from gateway.inbox import Inbox, Parcel
 from gateway.pump import Pump
 from ingest.errors import StoreUnavailable
 from ingest.reading import Envelope
@@ -24,7 +24,7 @@ class _Desk:
     def put(self, *payloads):
         for payload in payloads:
             envelope = Envelope("test", "t", payload, 0)
-            self.inbox.put(Arrival(envelope, lambda p=payload: self._told(p)))
+            self.inbox.put(Parcel([envelope], lambda p=payload: self._told(p)))
 
     def _told(self, payload):
         safe = [one.payload for one in self.ledger.taken + self.ledger.refused]
@@ -149,7 +149,7 @@ def test_a_drain_stores_what_came_and_takes_nothing_more():
     desk = _Desk(Ledger())
     desk.put(*MANY)
     desk.run()
-    assert not desk.inbox.put(Arrival(Envelope("test", "t", b"late", 0), lambda: None))
+    assert not desk.inbox.put(Parcel([Envelope("test", "t", b"late", 0)], lambda: None))
     assert desk.pump.drain(0), "again is harmless"
 
 
