@@ -20,6 +20,9 @@ from ingest.errors import StoreUnavailable
 CHECKPOINT_BYTES = 16 * 2**20
 """The size of the write-ahead log from which a checkpoint is due."""
 
+# Without a limit DuckDB keeps what it wrote in memory until four fifths of the machine are full. A
+# question that needs more spills to a folder beside the file.
+_CONFIG = {"checkpoint_threshold": "1TB", "memory_limit": "256MB"}
 _URGENT = 4  # so many times as long, and the checkpoint waits for readers; before, it makes way
 
 log = structlog.get_logger("emscher.ingest")
@@ -114,7 +117,7 @@ class File:
 
 def _opened(path: Path) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(str(path), config={"checkpoint_threshold": "1TB"})
+        return duckdb.connect(str(path), config=_CONFIG)
     except duckdb.Error as fault:
         holder = "lock" in str(fault).lower()
         hint = (
