@@ -22,7 +22,10 @@ CHECKPOINT_BYTES = 16 * 2**20
 
 # Without a limit DuckDB keeps what it wrote in memory until four fifths of the machine are full. A
 # question that needs more spills to a folder beside the file.
-_CONFIG = {"checkpoint_threshold": "1TB", "memory_limit": "256MB"}
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "checkpoint_threshold": "1TB",
+    "memory_limit": "256MB",
+}
 _URGENT = 4  # so many times as long, and the checkpoint waits for readers; before, it makes way
 
 log = structlog.get_logger("emscher.ingest")
