@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +16,8 @@ import structlog
 import typer
 from rich.console import Console
 
-from api.client import quarantine_app, query
+from api.client import query
+from api.message_commands import origin, quarantine_app, reprocess
 from fleet.commands import add_commands
 from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
@@ -24,7 +26,7 @@ from ingest.codec_commands import codec_app
 from ingest.errors import PayloadError, StoreUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from analytics.live import Live
     from api.house import House
@@ -32,13 +34,13 @@ if TYPE_CHECKING:
     from fleet.demo import Progress as DemoProgress
     from gateway.broker import EmbeddedBroker
     from gateway.settings import Settings
-    from ingest.codecs import Script
-    from ingest.decode import Decoder
-    from ingest.memory import Fact
+    from ingest.archive import Archive
+    from ingest.recipe import Recipe
     from ingest.store import Store
 
 VERSION = version("emscher")
 DRAIN_S = 2.5
+DAY_NS = 24 * 3600 * 10**9
 
 out = Console()
 err = Console(stderr=True)
@@ -110,6 +112,7 @@ async def _run(settings: "Settings") -> None:
     from gateway.mqtt import client_id
     from gateway.service import Gateway
     from ingest.intake import Committed, Intake
+    from ingest.past import Past
     from ingest.store import open_store
 
     started_ns, stop, loop = time.time_ns(), asyncio.Event(), asyncio.get_running_loop()
@@ -127,9 +130,16 @@ async def _run(settings: "Settings") -> None:
             if live is not None:
                 live.offer(committed)
 
-        decoder = _decoder(settings, facts=store.facts())
+        recipe = _recipe(settings)
+        with _told():
+            decoder = recipe.decoder(store.facts())
         stack.callback(decoder.close)
-        intake = Intake(store, decoder, [teller.committed, offer])
+        archive = _archive(settings, stack)
+        intake = Intake(store, decoder, [teller.committed, offer], archive)
+        past = None
+        if archive is not None:
+            past = Past(archive, store, intake, lambda: recipe.decoder(store.facts()))
+            stack.callback(past.close)
         gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics)
         stack.callback(gateway.drain, DRAIN_S)
         gateway.start()
@@ -141,6 +151,7 @@ async def _run(settings: "Settings") -> None:
         stack.callback(live.stop, 1.0)
         house = House(
             store=store,
+            past=past,
             live=live,
             feed=feed,
             sources=gateway.health,
@@ -160,39 +171,36 @@ async def _run(settings: "Settings") -> None:
     out.print(f"Stopped: {counts.received} messages and {counts.readings} readings are safe.")
 
 
-def _scripts(settings: "Settings") -> "dict[str, Script]":
-    """Return the codecs that were added to the data folder; end where one can't be used."""
-    from ingest.codecs import scripts_in
+def _recipe(settings: "Settings") -> "Recipe":
+    from ingest.recipe import Recipe
 
+    told = (settings.where, settings.codecs, settings.mapping, settings.lorawan_keys)
+    return Recipe(*told, settings.data / "codecs")
+
+
+@contextlib.contextmanager
+def _told() -> "Iterator[None]":
+    """End with a sentence where a codec can't be used, or does not exist."""
     try:
-        return scripts_in(settings.data / "codecs")
-    except (PayloadError, OSError) as error:
+        yield
+    except (PayloadError, OSError, ValueError) as error:
         fail(f"codecs: {error}")
 
 
-def _decoder(
-    settings: "Settings",
-    *,
-    facts: "Sequence[Fact]" = (),
-    only: str | None = None,
-    notes: list[str] | None = None,
-) -> "Decoder":
-    """Return what reads messages; `only`: all of them by the format of that name."""
-    from ingest.decode import Decoder
-    from ingest.formats import formats_with, session_keys
+def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | None":
+    """Return the archive of messages, tidied from now on; None where the settings want none."""
+    from ingest.archive import Archive
 
-    try:
-        return Decoder(
-            settings.where,
-            settings.codecs,
-            formats=formats_with(settings.mapping, only),
-            scripts=_scripts(settings),
-            keys=session_keys(settings.lorawan_keys),
-            facts=facts,
-            notes=notes,
-        )
-    except ValueError as error:  # a codec that does not exist
-        fail(f"settings: codecs: {error}")
+    if not settings.keep_messages:
+        return None
+    archive = Archive(settings.data / "messages", settings.keep_messages * DAY_NS)
+    ended = threading.Event()
+    stack.callback(ended.set)
+    tidying = threading.Thread(
+        target=archive.keep_tidy, args=(ended,), name="emscher-archive", daemon=True
+    )
+    tidying.start()
+    return archive
 
 
 def _analysis(store: "Store", teller: "Teller", settings: "Settings") -> "Live":
@@ -296,6 +304,8 @@ def _broker(url: str) -> Address:
 
 add_commands(app, _broker)
 app.command()(query)
+app.command()(origin)
+app.command()(reprocess)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(sim_app(_broker), name="sim")
@@ -319,16 +329,19 @@ def decode(
     from ingest.explain import explain, explain_payload, given
 
     settings = settings_from(data=data)
+    recipe = _recipe(settings)
     try:
         told = given(message, sys.stdin.buffer.read() if message == "-" else None, topic)
         if codec is not None:
-            scripts = _scripts(settings)
+            scripts = recipe.scripts()
             understood = explain_payload(
                 out, told, codec, port, scripts, settings.where, time.time_ns()
             )
         else:
             notes: list[str] = []
-            with contextlib.closing(_decoder(settings, only=format_, notes=notes)) as decoder:
+            with _told():
+                reader = recipe.decoder(only=format_, notes=notes)
+            with contextlib.closing(reader) as decoder:
                 understood = explain(out, told, decoder, notes, time.time_ns())
     except (PayloadError, OSError) as error:
         fail(str(error))

@@ -18,6 +18,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.grouping import valid
 from analytics.wording import lasting, told
 from ingest.quantity import Kind, quantity
 from ingest.reading import Quality, Rows, Series
@@ -117,7 +118,7 @@ def energy(source: Source, number: int, edges_ns: NDArray[np.int64]) -> list[Per
     """Return what one register says of the periods between the edges (k+1,), k periods."""
     series = source.name_of(number)
     unit = quantity(series.quantity).unit
-    whole = unwrapped(source.scan([number], -ALWAYS_NS, ALWAYS_NS), unit)
+    whole = unwrapped(valid(source.scan([number], -ALWAYS_NS, ALWAYS_NS)), unit)
     return periods(whole, edges_ns, unit)
 
 

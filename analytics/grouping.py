@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import Rows
+from ingest.reading import Quality, Rows
 
 T = TypeVar("T")
 ROWS_AT_ONCE = 2_000_000
@@ -36,6 +36,12 @@ class Groups:
         return grouped(self.rows.take(np.repeat(which, np.diff(self.offsets))))
 
     @property
+    def rejected(self) -> NDArray[np.bool_]:
+        """Whether a row of the group was rejected since it was taken in, (g,)."""
+        marked = self.rows.quality == Quality.REJECTED
+        return np.add.reduceat(marked, self.offsets[:-1]) > 0
+
+    @property
     def first_ns(self) -> NDArray[np.int64]:
         """The time of each group's first row, (g,)."""
         return self.rows.time_ns[self.offsets[:-1]]
@@ -44,6 +50,12 @@ class Groups:
     def last_ns(self) -> NDArray[np.int64]:
         """The time of each group's last row, (g,)."""
         return self.rows.time_ns[self.offsets[1:] - 1]
+
+
+def valid(rows: Rows) -> Rows:
+    """Return the rows that count: what was rejected is kept, and nothing is made of it."""
+    kept = rows.quality != Quality.REJECTED
+    return rows if kept.all() else rows.take(kept)
 
 
 def grouped(rows: Rows) -> Groups:
@@ -58,12 +70,7 @@ def grouped(rows: Rows) -> Groups:
 
 def sorted_rows(parts: list[Rows]) -> Rows:
     """Return all rows by (series, time); of equal series and time the one that came last."""
-    rows = Rows.of(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("series", "time_ns", "value", "received_ns", "quality")
-        )
-    )
+    rows = Rows.joined(parts)
     rows = rows.take(np.lexsort((rows.time_ns, rows.series)))  # stable: later parts stay behind
     last = np.ones(len(rows), dtype=bool)
     last[:-1] = (np.diff(rows.series) != 0) | (np.diff(rows.time_ns) != 0)

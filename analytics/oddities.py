@@ -13,7 +13,7 @@ from datetime import tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.grouping import Groups, grouped, in_parts
+from analytics.grouping import Groups, grouped, in_parts, valid
 from analytics.wording import clock, lasting, told
 from ingest.derived import Anomaly
 from ingest.quantity import Kind, quantity
@@ -71,7 +71,7 @@ class SeriesWatch:
         if not len(groups):
             return Found()
         newest_ns = self._newest_ns[groups.slot]
-        goes_on = (newest_ns != NEVER_NS) & (groups.first_ns > newest_ns)
+        goes_on = (newest_ns != NEVER_NS) & (groups.first_ns > newest_ns) & ~groups.rejected
         found = self._follow(groups.only(goes_on)) if goes_on.any() else Found()
         if not goes_on.all():
             found.add(self.rebuild(groups.slot[~goes_on]))
@@ -108,7 +108,8 @@ class SeriesWatch:
         for slot in slots.tolist():
             self._open.pop(slot, None)
         always = np.full(len(slots), ALWAYS_NS)
-        groups = grouped(self._source.within(slots.astype(np.int32), -always, always))
+        groups = grouped(valid(self._source.within(slots.astype(np.int32), -always, always)))
+        self._newest_ns[slots] = NEVER_NS
         now = {a.id: a for a in self._follow(groups).changed}
         return Found(
             [a for id, a in now.items() if before.get(id) != a],

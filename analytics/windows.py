@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analytics.calendar import By, edges
-from analytics.grouping import Groups, grouped
+from analytics.grouping import Groups, grouped, valid
 from ingest.derived import HOUR_NS, SECOND_NS, Windows
 from ingest.reading import Rows
 from ingest.store import Source
@@ -39,7 +39,7 @@ class WindowBook:
             return Windows.none(), _spans([])
         self._grow(int(groups.slot.max()) + 1)
         newest_ns = self._newest_ns[groups.slot]
-        goes_on = (newest_ns != _NEVER) & (groups.first_ns > newest_ns)
+        goes_on = (newest_ns != _NEVER) & (groups.first_ns > newest_ns) & ~groups.rejected
         parts = [self._fold(groups.only(goes_on))] if goes_on.any() else []
         if goes_on.all():
             return Windows.joined(parts), _spans([])
@@ -67,9 +67,9 @@ class WindowBook:
         slot, newest_ns = groups.slot, self._newest_ns[groups.slot]
         lo_ns = _hour(groups.first_ns)
         hi_ns = _hour(groups.last_ns) + HOUR_NS
-        met = newest_ns != _NEVER
-        # After a restart it is not known which hour was left open: everything from the reading
-        # before these on is made again, once.
+        met = (newest_ns != _NEVER) & ~groups.rejected
+        # After a restart, or when the newest reading may count no longer, it is not known which
+        # hour is open: everything from the reading before these on is made again, once.
         first = ~met
         if first.any():
             before_ns = self._source.newest_before(slot[first].astype(np.int32), lo_ns[first])
@@ -84,7 +84,11 @@ class WindowBook:
     def _redo(self, spans: Spans) -> Windows:
         """Make hours again from what is stored; a series' newest one becomes its open one."""
         parts = []
-        groups = grouped(self._source.within(*spans))
+        groups = grouped(valid(self._source.within(*spans)))
+        gone = np.setdiff1d(spans[0], groups.slot)
+        for state in self._open.values():
+            state.reset(gone)
+        self._newest_ns[gone] = _NEVER
         if not len(groups):
             return Windows.none()
         rows = groups.rows
@@ -117,7 +121,7 @@ def read_windows(source: Source, series: int, width_ns: int, start_ns: int, end_
     """
     start_ns = start_ns // width_ns * width_ns
     if width_ns not in WIDTHS_NS:
-        return _made(source.scan([series], start_ns, _up(end_ns, width_ns)), width_ns)
+        return _made(valid(source.scan([series], start_ns, _up(end_ns, width_ns))), width_ns)
     through = source.derived_through()
     changed = np.unique(_hour(source.since(through, series=series).time_ns))
     stored = source.windows(series, width_ns, start_ns, end_ns)
@@ -129,7 +133,7 @@ def read_windows(source: Source, series: int, width_ns: int, start_ns: int, end_
     from_ns = np.append(again, tail_ns)
     upto_ns = np.append(np.minimum(again + HOUR_NS, tail_ns), _up(end_ns, HOUR_NS))
     numbers = np.full(len(from_ns), series, np.int32)
-    made = _made(source.within(numbers, from_ns, upto_ns), width_ns)
+    made = _made(valid(source.within(numbers, from_ns, upto_ns)), width_ns)
     both = Windows.joined([stored, made])
     both = both.take(np.argsort(both.start_ns, kind="stable"))
     return both.take((both.start_ns >= start_ns) & (both.start_ns < end_ns))
@@ -144,7 +148,7 @@ def read_days(
     first = int(np.searchsorted(edges_ns, start_ns, side="right")) - 1
     last = int(np.searchsorted(edges_ns, end_ns, side="left"))
     edges_ns = edges_ns[first : last + 1]
-    rows = source.scan([series], int(edges_ns[0]), int(edges_ns[-1]))
+    rows = valid(source.scan([series], int(edges_ns[0]), int(edges_ns[-1])))
     made = kernel.windows_at(rows.time_ns, rows.value, edges_ns)
     found = _columns(made, 24 * HOUR_NS, np.full(len(made), series))
     full = made.count > 0

@@ -10,6 +10,7 @@ from api import (
     devices,
     energy,
     live,
+    messages,
     metrics,
     problems,
     quarantine,
@@ -48,7 +49,7 @@ def create_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
-    for room in (devices, readings, energy, anomalies, quarantine, live):
+    for room in (devices, messages, readings, energy, anomalies, quarantine, live):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)
     app.include_router(console.router)

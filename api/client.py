@@ -1,5 +1,4 @@
-"""`emscher query`: one question to a running Emscher, answered as a table or as JSON; and
-`emscher quarantine retry`, which has it try again what it refused."""
+"""`emscher query`: one question to a running Emscher, answered as a table or as JSON."""
 
 import json
 from enum import StrEnum
@@ -46,11 +45,8 @@ _COLUMNS = {
 _CHARTED = {What.READINGS: "value", What.WINDOWS: "mean", What.ENERGY: "value"}
 
 
-quarantine_app = typer.Typer(
-    help="What was refused; `emscher query quarantine` lists it.", no_args_is_help=True
-)
-_Url = Annotated[str, typer.Option(help="Where Emscher answers.")]
-_HERE = "http://127.0.0.1:8000"
+Url = Annotated[str, typer.Option(help="Where Emscher answers.")]
+HERE = "http://127.0.0.1:8000"
 
 
 class AskError(Exception):
@@ -67,7 +63,7 @@ def query(
     every: Annotated[str | None, typer.Option(help="windows: 1m, 15m, 1h, 1d …")] = None,
     tz: Annotated[str | None, typer.Option(help="Zone of periods and of plain times.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many items.")] = 100,
-    url: _Url = _HERE,
+    url: Url = HERE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Ask a running Emscher: what is there, what was measured, what flowed, what is odd."""
@@ -75,36 +71,15 @@ def query(
     try:
         answer = ask(url.rstrip("/"), what, limit, by=by, every=every, tz=tz, **asked)
     except AskError as error:
-        raise _failed(error) from None
+        raise failed(error) from None
     if as_json:
         typer.echo(json.dumps(answer, ensure_ascii=False))
     else:
         show(Console(), what, answer)
 
 
-@quarantine_app.command("retry")
-def retry(
-    rule: Annotated[
-        str | None, typer.Option(help='Only what this rule refused, such as "payload codec".')
-    ] = None,
-    url: _Url = _HERE,
-) -> None:
-    """Decode refused messages again, after a codec was added or a setting changed.
-
-    What is understood now is stored with its own time and leaves quarantine.
-    """
-    query = {} if rule is None else {"rule": rule}
-    try:
-        found = _get(f"{url.rstrip('/')}/v1/quarantine/retry", query, post=True)
-    except AskError as error:
-        raise _failed(error) from None
-    typer.echo(
-        f"{found['tried']} refused messages were tried again, {found['released']} are understood"
-        " now and stored."
-    )
-
-
-def _failed(error: AskError) -> typer.Exit:
+def failed(error: AskError) -> typer.Exit:
+    """Tell a person why there is no answer, and return how to end."""
     Console(stderr=True).print(str(error), style="red", soft_wrap=True, markup=False)
     return typer.Exit(1)
 
@@ -116,11 +91,11 @@ def ask(url: str, what: What, limit: int, **asked: str | None) -> dict[str, Any]
     """
     query = {name: text for name, text in asked.items() if text is not None}
     if what in (What.HEALTH, What.COUNTERS):
-        return _get(f"{url}/v1/{what.value}", {})
+        return get(f"{url}/v1/{what.value}", {})
     items: list[dict[str, Any]] = []
     while True:
         page = min(_PAGE, limit - len(items))
-        answer = _get(f"{url}/v1/{what.value}", {**query, "limit": str(page)})
+        answer = get(f"{url}/v1/{what.value}", {**query, "limit": str(page)})
         items += answer["items"]
         if answer["next"] is None or len(items) >= limit:
             return {**answer, "items": items}
@@ -152,7 +127,8 @@ def show(console: Console, what: What, answer: dict[str, Any]) -> None:
         console.print(f"There is more: ask for more than {len(items)} with --limit.")
 
 
-def _get(url: str, query: dict[str, str], *, post: bool = False) -> dict[str, Any]:
+def get(url: str, query: dict[str, str], *, post: bool = False) -> dict[str, Any]:
+    """Return the JSON that lies at a URL; AskError says why there is none."""
     full = f"{url}?{urlencode(query)}" if query else url
     if not full.startswith(("http://", "https://")):
         raise AskError(f'--url: expected http://HOST:PORT, found "{url}"')

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.feed import Feed
 from ingest.intake import Retried
+from ingest.past import Past
 from ingest.store import Store
 
 
@@ -63,6 +64,7 @@ class House:
     store_fault  what keeps the store from taking readings now, in a sentence; None: nothing
     waiting      messages that have arrived and are not yet durable
     retry        decodes refused messages (of one rule) again
+    past         the messages that are kept; None: none are
     where        the zone for times without one, and for calendar periods
     """
 
@@ -77,6 +79,7 @@ class House:
     started_ns: int
     where: tzinfo
     version: str
+    past: Past | None = None
 
 
 def _house(request: Request) -> House:

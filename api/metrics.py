@@ -64,5 +64,9 @@ class _Emscher(Collector):
             "emscher_live_listeners": ("Readers of /v1/live", rooms.feed.listeners),
             "emscher_store_ok": ("1 while the store takes readings", not rooms.store_fault()),
         }
+        if rooms.past is not None:
+            held = rooms.past.held()
+            gauges["emscher_archive_messages"] = ("Messages kept", held.messages)
+            gauges["emscher_archive_bytes"] = ("Bytes that they take", held.bytes)
         for name, (about, value) in gauges.items():
             yield GaugeMetricFamily(name, about, float(value))

@@ -2,7 +2,8 @@
 
 ApiError
 ├── BadQueryError   422  a parameter is not what it must be
-└── NotFoundError   404  there is no such thing
+├── NotFoundError   404  there is no such thing
+└── ConflictError   409  not now: something else is under way
 """
 
 from collections.abc import Mapping
@@ -65,6 +66,12 @@ class NotFoundError(ApiError):
     """There is no such thing here."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class ConflictError(ApiError):
+    """Something else that is under way stands against it."""
+
+    status = HTTPStatus.CONFLICT
 
 
 def problem(request: Request, status: int, detail: str, **more: object) -> JSONResponse:

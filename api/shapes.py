@@ -15,8 +15,9 @@ Item = TypeVar("Item")
 Schema = dict[str, Any]
 
 
-def _example(**example: object) -> ConfigDict:
-    examples: list[Any] = [example]
+def example(**facts: object) -> ConfigDict:
+    """Return the settings of a model that is shown with these facts."""
+    examples: list[Any] = [facts]
     return ConfigDict(json_schema_extra={"examples": examples})
 
 
@@ -42,7 +43,7 @@ class Page(BaseModel, Generic[Item]):
 class CountersOut(BaseModel):
     """How every message ended. received = stored + duplicate + quarantined, at every instant."""
 
-    model_config = _example(
+    model_config = example(
         received=1200, stored=1180, duplicate=15, quarantined=5, readings=7080, corrections=0
     )
     received: int
@@ -56,7 +57,7 @@ class CountersOut(BaseModel):
 class DeviceOut(BaseModel):
     """A device, as its messages made it known."""
 
-    model_config = _example(
+    model_config = example(
         id="a81758fffe0546b2",
         name="hoerde-school-co2",
         model="ELSYS ERS CO2",
@@ -81,7 +82,7 @@ class DeviceOut(BaseModel):
 class SeriesOut(BaseModel):
     """One quantity of one device and channel, and what is stored of it."""
 
-    model_config = _example(
+    model_config = example(
         device="a81758fffe0546b2",
         quantity="temperature",
         channel=None,
@@ -103,7 +104,7 @@ class SeriesOut(BaseModel):
     count: int
 
 
-_READING: dict[str, object] = {
+READING: dict[str, object] = {
     "device": "a81758fffe0546b2",
     "quantity": "temperature",
     "channel": None,
@@ -117,7 +118,7 @@ _READING: dict[str, object] = {
 class ReadingOut(BaseModel):
     """A reading: time is when it was sampled, in UTC; unit is a UCUM code."""
 
-    model_config = _example(**_READING)
+    model_config = example(**READING)
     device: str
     quantity: str
     channel: str | None
@@ -130,14 +131,14 @@ class ReadingOut(BaseModel):
 class LatestOut(ReadingOut):
     """The newest reading of a series, and when Emscher received it."""
 
-    model_config = _example(**_READING, received="2026-03-01T12:00:01.5Z")
+    model_config = example(**READING, received="2026-03-01T12:00:01.5Z")
     received: str
 
 
 class WindowOut(BaseModel):
     """What was read in [start, end): a minimum, a maximum, a mean, and the last value."""
 
-    model_config = _example(
+    model_config = example(
         device="a81758fffe0546b2",
         quantity="temperature",
         channel=None,
@@ -175,7 +176,7 @@ class CorrectionOut(BaseModel):
 class EnergyOut(BaseModel):
     """What flowed in [start, end); value is null where nothing is known."""
 
-    model_config = _example(
+    model_config = example(
         start="2026-03-01T00:00:00+01:00",
         end="2026-03-02T00:00:00+01:00",
         value=9340.0,
@@ -206,7 +207,7 @@ class EnergyPage(Page[EnergyOut]):
 class AnomalyOut(BaseModel):
     """Something odd; quantity is null when it is about the whole device, end while it lasts."""
 
-    model_config = _example(
+    model_config = example(
         id="5f0e6a0c1b2d3e4f5a6b",
         device="a81758fffe0546b2",
         quantity="temperature",
@@ -237,7 +238,7 @@ class AnomalyOut(BaseModel):
 class QuarantineOut(BaseModel):
     """A message that could not be understood: why, and its bytes (the first ones in a list)."""
 
-    model_config = _example(
+    model_config = example(
         id=41,
         topic="tele/hoerde/SENSOR",
         source="embedded",
@@ -266,7 +267,7 @@ class QuarantineOut(BaseModel):
 class RetriedOut(BaseModel):
     """What came of decoding refused messages again: how many were tried, and understood now."""
 
-    model_config = _example(tried=41, released=38)
+    model_config = example(tried=41, released=38)
     tried: int
     released: int
 
@@ -302,7 +303,7 @@ class LiveOut(BaseModel):
 class HealthOut(BaseModel):
     """ok, or degraded with the problems in words."""
 
-    model_config = _example(
+    model_config = example(
         status="ok",
         version="0.1.0",
         uptime_s=3600.0,

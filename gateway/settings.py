@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     codecs: dict[str, str] = Field({}, description="device profile or DevEUI = payload codec")
     mapping: list[dict[str, Any]] = Field([], description="JSON of your own: what its fields mean")
     lorawan_keys: dict[str, str] = Field({}, description="session keys for raw gateway traffic")
+    keep_messages: int = Field(
+        30, ge=0, le=36_525, description="days that messages are kept as they came; 0: none are"
+    )
     demo: bool = Field(False, description="feed a small simulated city")
 
     @field_validator("http", "mqtt")

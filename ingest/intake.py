@@ -14,18 +14,20 @@ the two apart: a broker may number its messages anew when it starts again.
 import hashlib
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-import numpy as np
 import structlog
 
+from ingest.archive import Archive
+from ingest.columns import Columns
 from ingest.decode import Decoder
 from ingest.device import Device
 from ingest.errors import ANNOUNCEMENT, PayloadError, StoreUnavailable
 from ingest.express import Express
-from ingest.memory import Fact
-from ingest.reading import Envelope, Measurement, Message, Quality, Rows, Series
-from ingest.store.port import Commit, Counts, Outcome, Quarantined, Refusal, Store
+from ingest.reading import Envelope, Measurement, Message, Rows, Series
+from ingest.reprocess import Reprocessed, as_commit, changes, decoded
+from ingest.store.port import Commit, Counts, Outcome, Quarantined, Receipt, Refusal, Store
 
 _RETRIED_AT_ONCE = 500
 _TRIED_ALWAYS = (
@@ -53,64 +55,6 @@ class Committed:
     refused: int
 
 
-class _Columns:
-    """The commit while it grows, message by message.
-
-    Readings of one message that share their time stand there as a run: `length` says how many
-    of `series` and `value` have the time, receipt, quality and message of that place.
-    """
-
-    def __init__(self) -> None:
-        self.series: list[int] = []
-        self.value: list[float] = []
-        self.length: list[int] = []
-        self.time_ns: list[int] = []
-        self.received_ns: list[int] = []
-        self.quality: list[int] = []
-        self.message: list[int] = []
-        self.messages = 0
-        self.repeats = 0
-        self.refusals: list[Refusal] = []
-        self.devices: dict[str, Device] = {}
-        self.keys: dict[bytes, None] = {}
-        self.facts: list[Fact] = []
-        self.released: list[int] = []
-
-    def run(
-        self, length: int, time_ns: int, received_ns: int, quality: int = Quality.MEASURED
-    ) -> None:
-        """Say of what time the next so many series and values are, of the message that is read."""
-        self.length.append(length)
-        self.time_ns.append(time_ns)
-        self.received_ns.append(received_ns)
-        self.quality.append(quality)
-        self.message.append(self.messages)
-
-    def commit(self) -> Commit:
-        length = np.array(self.length, dtype=np.int64)
-        runs = (
-            np.repeat(np.array(column, dtype=kind), length)
-            for column, kind in (
-                (self.time_ns, np.int64),
-                (self.received_ns, np.int64),
-                (self.quality, np.uint8),
-                (self.message, np.int32),
-            )
-        )
-        time_ns, received_ns, quality, message = runs
-        return Commit(
-            Rows.of(self.series, time_ns, self.value, received_ns, quality),
-            message,
-            self.messages,
-            self.repeats,
-            self.refusals,
-            list(self.devices.values()),
-            list(self.keys),
-            self.facts,
-            self.released,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Retried:
     """What came of decoding refused messages again: how many were tried, and understood now."""
@@ -120,14 +64,22 @@ class Retried:
 
 
 class Intake:
-    """Decodes, recognises repeats, and commits: one call at a time, from any thread."""
+    """Decodes, recognises repeats, and commits: one call at a time, from any thread.
+
+    archive  takes the messages that are understood; None: they are not kept
+    """
 
     def __init__(
-        self, store: Store, decoder: Decoder, watchers: Sequence[Callable[[Committed], None]] = ()
+        self,
+        store: Store,
+        decoder: Decoder,
+        watchers: Sequence[Callable[[Committed], None]] = (),
+        archive: Archive | None = None,
     ) -> None:
         self._store = store
         self._decoder = decoder
         self._watchers = tuple(watchers)
+        self._archive = archive
         self._lock = threading.Lock()
         self._waiting = True  # whether a refusal may be waiting for an announcement
         self._pause, self._resting = 1, 0  # how many announcements to let pass
@@ -139,7 +91,7 @@ class Intake:
         envelopes again later.
         """
         with self._lock:
-            columns = _Columns()
+            columns = Columns()
             read = self._decoder.read_all(envelopes)
             for envelope, found in zip(envelopes, read, strict=True):
                 if isinstance(found, Express):
@@ -156,7 +108,7 @@ class Intake:
     def refuse(self, envelope: Envelope, error: PayloadError) -> Committed:
         """Put one envelope into quarantine without looking into it."""
         with self._lock:
-            columns = _Columns()
+            columns = Columns()
             self._refuse(columns, envelope, error)
             return self._commit(columns)
 
@@ -173,6 +125,39 @@ class Intake:
             with self._lock:
                 released += self._release(waiting)
         return Retried(tried, released)
+
+    def reprocess(
+        self,
+        decoder: Decoder,
+        device: str | None,
+        start_ns: int,
+        end_ns: int,
+        *,
+        trial: bool = False,
+        progress: Callable[[Reprocessed, int], bool] = lambda found, at_ns: True,
+    ) -> Reprocessed:
+        """Decode what the archive holds of [start_ns, end_ns) again (reprocess.py says how).
+
+        decoder   reads with the codecs of now; it is not the one that reads what arrives
+        device    one device; None: all
+        trial     only say what would change
+        progress  is told what came of it so far, and the receipt that it has come to; False: stop
+        Raises StoreUnavailable; what was changed until then stays so.
+        """
+        found = Reprocessed()
+        for block in self._archive.read(start_ns, end_ns) if self._archive else ():
+            for at in range(0, len(block), _RETRIED_AT_ONCE):
+                part = block[at : at + _RETRIED_AT_ONCE]
+                said, messages, refused = decoded(part, decoder, self._store, device)
+                with self._lock:  # what lies there must not change under what is to be written
+                    rows, changed = changes(said, self._store)
+                    if len(rows) and not trial:
+                        commit = as_commit(rows)
+                        self._tell(commit, self._store.append(commit))
+                found = found.plus(changed._replace(messages=messages, refused=refused))
+                if not progress(found, part[-1].received_ns):
+                    return found
+        return found
 
     def _retry_waiting(self) -> None:
         """Try what waited for an announcement, now that there was one.
@@ -194,7 +179,7 @@ class Intake:
 
     def _release(self, waiting: Sequence[Quarantined]) -> int:
         """Take in those refusals that can be decoded now, and return how many."""
-        columns = _Columns()
+        columns = Columns()
         envelopes = [
             Envelope(one.source, one.topic, one.payload, one.received_ns, retained=one.retained)
             for one in waiting
@@ -208,11 +193,15 @@ class Intake:
             self._commit(columns)
         return len(columns.released)
 
-    def _commit(self, columns: _Columns) -> Committed:
+    def _commit(self, columns: Columns) -> Committed:
         columns.facts = self._decoder.memory.unsaved()
         commit = columns.commit()
-        receipt = self._store.append(commit)
+        with self._archive.holding(columns.archived) if self._archive else nullcontext():
+            receipt = self._store.append(commit)
         self._decoder.memory.saved(columns.facts)
+        return self._tell(commit, receipt)
+
+    def _tell(self, commit: Commit, receipt: Receipt) -> Committed:
         committed = Committed(
             receipt.commit,
             commit.rows.take(receipt.outcome != Outcome.SAME),
@@ -227,13 +216,13 @@ class Intake:
                 log.exception("a watcher of the intake failed", commit=committed.commit)
         return committed
 
-    def _refuse(self, columns: _Columns, envelope: Envelope, error: PayloadError) -> None:
+    def _refuse(self, columns: Columns, envelope: Envelope, error: PayloadError) -> None:
         if not self._repeats(columns, _own_key(envelope), _sent_before(envelope)):
             why = (str(error.rule), _words(error.expected), _words(error.found))
             columns.refusals.append(Refusal(envelope, *why))
             self._waiting = self._waiting or error.rule == ANNOUNCEMENT
 
-    def _add_express(self, columns: _Columns, envelope: Envelope, found: Express) -> None:
+    def _add_express(self, columns: Columns, envelope: Envelope, found: Express) -> None:
         """Add an uplink of a device that is known as it is; another one the ordinary way."""
         known = found.known
         device = self._store.device(known.device)
@@ -250,10 +239,11 @@ class Intake:
         columns.series += numbers
         columns.value += found.values
         columns.run(len(numbers), found.time_ns, envelope.received_ns)
+        columns.archived.append(envelope)
         columns.messages += 1
 
     def _add(
-        self, columns: _Columns, envelope: Envelope, message: Message, *, known: bool = True
+        self, columns: Columns, envelope: Envelope, message: Message, *, known: bool = True
     ) -> None:
         """Add a message to the commit; `known` False: it was refused, so it was here before."""
         received_ns = envelope.received_ns
@@ -288,9 +278,10 @@ class Intake:
                 at_ns = sampled_ns if time_ns is None else time_ns
                 columns.run(1, at_ns, received_ns, quality)
             self._meet(columns, envelope, part)
+        columns.archived.append(envelope)
         columns.messages += 1
 
-    def _repeats(self, columns: _Columns, key: bytes, tells: bool) -> bool:
+    def _repeats(self, columns: Columns, key: bytes, tells: bool) -> bool:
         """Return whether this message was here before, as far as its key tells; remember the key.
 
         Without a key of its own, only a message that the broker marks as sent again, or as kept
@@ -302,14 +293,14 @@ class Intake:
         columns.keys[key] = None
         return False
 
-    def _seen(self, columns: _Columns, key: bytes) -> bool:
+    def _seen(self, columns: Columns, key: bytes) -> bool:
         """Return whether the key is known; from now on it is."""
         if key in columns.keys or self._store.known([key]):
             return True
         columns.keys[key] = None
         return False
 
-    def _meet(self, columns: _Columns, envelope: Envelope, message: Message) -> None:
+    def _meet(self, columns: Columns, envelope: Envelope, message: Message) -> None:
         known = columns.devices.get(message.device) or self._store.device(message.device)
         if known is None:
             known = Device(message.device, first_ns=envelope.received_ns)

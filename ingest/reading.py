@@ -4,7 +4,7 @@ Time is UTC in int64 nanoseconds since 1970, the moment of sampling. Values are 
 one unit of their quantity (ingest/quantity.py). Import is positive.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -126,6 +126,12 @@ class Rows:
             self.received_ns[which],
             self.quality[which],
         )
+
+    @staticmethod
+    def joined(parts: "Sequence[Rows]") -> "Rows":
+        """Return all rows of all parts (one at least), in their order."""
+        names = ("series", "time_ns", "value", "received_ns", "quality")
+        return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     @staticmethod
     def of(

@@ -99,6 +99,7 @@ class Commit:
     keys           identities of messages whose readings do not tell them apart
     facts          what messages announced; one whose value is None is forgotten
     released       numbers of refusals that are among these messages now: they leave quarantine
+    again          its messages were counted when they first came: only their readings count now
     """
 
     rows: Rows
@@ -110,6 +111,7 @@ class Commit:
     keys: list[bytes] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     released: list[int] = field(default_factory=list)
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,12 @@ class Source(Protocol):
     ) -> NDArray[np.int64]:
         """Return for each series the time of its newest reading before time_ns[k], or that."""
 
+    def at(self, series: NDArray[np.int32], time_ns: NDArray[np.int64]) -> Rows:
+        """Return what lies at these series and times, both (k,), where anything does; any order."""
+
+    def received(self, start_ns: int, end_ns: int, series: Sequence[int] | None = None) -> Rows:
+        """Return the readings that were received in [start_ns, end_ns), by (series, time)."""
+
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""
 
@@ -255,6 +263,10 @@ def tally(outcome: NDArray[np.uint8], commit: Commit) -> Counts:
     A message is a duplicate when it brought readings and every one of them was there already.
     One that is released from quarantine was counted there, and no longer is.
     """
+    readings = int(np.count_nonzero(outcome == Outcome.NEW))
+    corrections = int(np.count_nonzero(outcome == Outcome.CORRECTED))
+    if commit.again:
+        return Counts(readings=readings, corrections=corrections)
     carried = np.zeros(commit.messages, dtype=bool)
     fresh = np.zeros(commit.messages, dtype=bool)
     carried[commit.message] = True
@@ -264,6 +276,6 @@ def tally(outcome: NDArray[np.uint8], commit: Commit) -> Counts:
         stored=commit.messages - duplicate,
         duplicate=duplicate + commit.repeats,
         quarantined=len(commit.refusals) - len(commit.released),
-        readings=int(np.count_nonzero(outcome == Outcome.NEW)),
-        corrections=int(np.count_nonzero(outcome == Outcome.CORRECTED)),
+        readings=readings,
+        corrections=corrections,
     )

@@ -20,6 +20,7 @@ from ingest.device import Device
 from ingest.memory import Fact
 from ingest.reading import Rows, Series
 from ingest.store.file import File
+from ingest.store.judgement import near
 from ingest.store.latest import NEVER_NS, Latest
 from ingest.store.port import Counts, Quarantined, SeriesSpan
 from ingest.store.schema import text
@@ -162,6 +163,30 @@ class Questions(ABC):
         newest = time_ns.copy()
         newest[found["place"]] = found["newest"]
         return newest
+
+    def at(self, series: NDArray[np.int32], time_ns: NDArray[np.int64]) -> Rows:
+        """Return what lies at these series and times, both (k,), where anything does; any order."""
+        parts = [Rows.of([], [], [], [], [])]
+        for group in near(time_ns):
+            bounds = [int(time_ns[group].min()), int(time_ns[group].max())]
+            with self._asking() as cursor:
+                cursor.register("asked", {"series": series[group], "time_ns": time_ns[group]})
+                found = cursor.execute(
+                    f"SELECT {_READING} FROM readings SEMI JOIN asked USING (series, time_ns)"
+                    " WHERE time_ns BETWEEN ? AND ?",
+                    bounds,
+                ).fetchnumpy()
+            parts.append(_as_rows(found))
+        return Rows.joined(parts)
+
+    def received(self, start_ns: int, end_ns: int, series: Sequence[int] | None = None) -> Rows:
+        """Return the readings that were received in [start_ns, end_ns), by (series, time)."""
+        sql = f"SELECT {_READING} FROM readings WHERE received_ns >= ? AND received_ns < ?"
+        args: list[object] = [start_ns, end_ns]
+        if series is not None:
+            sql += " AND series IN (SELECT unnest(?))"
+            args.append([int(number) for number in series])
+        return self._rows(f"{sql} ORDER BY series, time_ns", *args)
 
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""

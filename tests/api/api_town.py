@@ -16,11 +16,13 @@ from api.feed import Feed
 from api.house import House
 from api.live import Teller
 from api.server import Server, listening_on
+from ingest.archive import Archive
 from ingest.clock import rfc3339_ns
 from ingest.decode import Decoder
 from ingest.derived import Anomaly, Derived, Windows
 from ingest.device import Device
 from ingest.intake import Committed, Intake
+from ingest.past import Past
 from ingest.reading import Envelope, Rows, Series
 from ingest.store import Commit, open_store
 
@@ -61,7 +63,10 @@ class Town:
         self.feed = Feed()
         self.teller = Teller(self.feed, self.store)
         self.live = live or QuietLive()
-        self.intake = Intake(self.store, Decoder(BERLIN), [self.teller.committed])
+        self.archive = Archive(folder / "messages")
+        watchers = [self.teller.committed]
+        self.intake = Intake(self.store, Decoder(BERLIN), watchers, self.archive)
+        self.past = Past(self.archive, self.store, self.intake, lambda: Decoder(BERLIN))
         self.sources: list = []
         self.fault: str | None = None
         self.house = House(
@@ -76,6 +81,7 @@ class Town:
             started_ns=NOON_NS - HOUR_NS,
             where=BERLIN,
             version="1.2.3",
+            past=self.past,
         )
         self.app = create_app(self.house)
 

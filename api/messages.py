@@ -1,0 +1,225 @@
+"""The messages behind the readings: where one is from, and having them decoded again."""
+
+import base64
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api.house import Rooms
+from api.problems import ConflictError, NotFoundError
+from api.readings import ALL_NS, wanted_of
+from api.shapes import READING, ReadingOut, example, readings_out
+from api.times import asked_ns, asked_span, asked_zone, utc
+from ingest.errors import PayloadError
+from ingest.origin import Origin
+from ingest.past import Past, Run
+from ingest.reading import Message
+
+router = APIRouter(prefix="/v1", tags=["messages"])
+
+
+class MessageOut(BaseModel):
+    """A message as it came. `reads` is what it says now; `sure`: it brings this very reading."""
+
+    source: str
+    topic: str
+    received: str
+    payload_base64: str
+    text: str | None
+    sure: bool
+    error: str | None
+    reads: list[dict[str, object]]
+
+
+class OriginOut(BaseModel):
+    """A reading and the message behind it, and the same for every value that it has replaced."""
+
+    model_config = example(
+        reading=READING,
+        received="2026-03-01T12:00:01.5Z",
+        message={
+            "source": "embedded",
+            "topic": "application/1/device/a81758fffe0546b2/event/up",
+            "received": "2026-03-01T12:00:01.5Z",
+            "payload_base64": "eyJkZXZpY2VJbmZvIjp7fX0=",
+            "text": '{"deviceInfo":{}}',
+            "sure": True,
+            "error": None,
+            "reads": [READING],
+        },
+        note=None,
+        replaced=[],
+    )
+    reading: ReadingOut
+    received: str
+    message: MessageOut | None
+    note: str | None
+    replaced: list["OriginOut"]
+
+
+class RunOut(BaseModel):
+    """A reprocessing: what was asked for, how far it is, and what came of it."""
+
+    model_config = example(
+        device="a81758fffe0546b2",
+        since="2026-03-01T00:00:00Z",
+        until=None,
+        trial=False,
+        running=True,
+        reached="2026-03-02T10:00:00Z",
+        messages=1200,
+        refused=0,
+        added=0,
+        changed=7200,
+        rejected=0,
+        error=None,
+    )
+    device: str | None
+    since: str | None
+    until: str | None
+    trial: bool
+    running: bool
+    reached: str | None
+    messages: int
+    refused: int
+    added: int
+    changed: int
+    rejected: int
+    error: str | None
+
+
+_Device = Annotated[str, Query(description="as it names itself", examples=["a81758fffe0546b2"])]
+
+
+@router.get("/readings/origin")
+def origin(
+    rooms: Rooms,
+    device: _Device,
+    quantity: Annotated[str, Query(description="one of its quantities", examples=["co2"])],
+    time: Annotated[str, Query(description="when it was sampled", examples=["2026-03-01T12:00Z"])],
+    channel: Annotated[
+        str | None, Query(description="where it has several", examples=["L1"])
+    ] = None,
+    tz: Annotated[
+        str | None, Query(description="zone of a time without an offset", examples=["UTC"])
+    ] = None,
+) -> OriginOut:
+    """The message behind a reading, as it came, and those behind the values that it replaced."""
+    at_ns = asked_ns("time", time, rooms.where if tz is None else asked_zone(tz))
+    numbers, note = wanted_of(rooms, device, quantity, channel or "")
+    past = _past(rooms)
+    for number in numbers:
+        if found := past.origins(number, at_ns):
+            series = {number: rooms.store.name_of(number)}
+            told = [
+                OriginOut(
+                    reading=ReadingOut.model_validate(readings_out(row, series)[0]),
+                    received=utc(int(row.received_ns[0])),
+                    message=None if one is None else _message(one),
+                    note=_GONE if one is None else None,
+                    replaced=[],
+                )
+                for row, one in found
+            ]
+            return told[0].model_copy(update={"replaced": told[1:]})
+    raise NotFoundError(
+        f"no reading of {device[:80]} is of {utc(at_ns)}: {note}" if numbers else str(note)
+    )
+
+
+@router.post("/reprocess")
+def reprocess(
+    rooms: Rooms,
+    device: Annotated[
+        str | None, Query(description="one device; all without it", examples=["plug"])
+    ] = None,
+    since: Annotated[
+        str | None, Query(description="received from this time on", examples=["2026-03-01"])
+    ] = None,
+    until: Annotated[
+        str | None, Query(description="received before this time", examples=["2026-03-08"])
+    ] = None,
+    tz: Annotated[
+        str | None, Query(description="zone of times without an offset", examples=["UTC"])
+    ] = None,
+    trial: Annotated[
+        bool, Query(description="only say what would change", examples=[True])
+    ] = False,
+) -> RunOut:
+    """Begin to decode kept messages again, with the codecs of now; GET tells how far it is.
+
+    Values that come out otherwise are corrected, with their history; readings that no longer come
+    out are rejected. No message is counted again, and asking twice changes nothing.
+    """
+    where = rooms.where if tz is None else asked_zone(tz)
+    start_ns, end_ns = asked_span(since, until, where, ALL_NS)
+    run = _past(rooms).reprocess(device, start_ns, end_ns, trial)
+    if run is None:
+        raise ConflictError("a reprocessing runs already; GET /v1/reprocess tells how far it is")
+    return _run_out(run)
+
+
+@router.get("/reprocess")
+def reprocessing(rooms: Rooms) -> RunOut:
+    """How far the reprocessing is that runs, or what came of the last one."""
+    run = _past(rooms).last_run()
+    if run is None:
+        raise NotFoundError("nothing was reprocessed since the start; POST begins it")
+    return _run_out(run)
+
+
+_GONE = "its message is not kept: it is older than the archive, or came while nothing was kept"
+
+
+def _past(rooms: Rooms) -> Past:
+    if rooms.past is None:
+        raise NotFoundError("no messages are kept here: the setting keep_messages is 0")
+    return rooms.past
+
+
+def _message(one: Origin) -> MessageOut:
+    envelope, found = one.envelope, one.found
+    try:
+        text = envelope.payload.decode()
+    except UnicodeDecodeError:
+        text = None
+    return MessageOut(
+        source=envelope.source,
+        topic=envelope.topic,
+        received=utc(envelope.received_ns),
+        payload_base64=base64.b64encode(envelope.payload).decode(),
+        text=text if text is None or text.isprintable() or text.strip() else None,
+        sure=one.sure,
+        error=str(found) if isinstance(found, PayloadError) else None,
+        reads=[] if isinstance(found, PayloadError) else list(_reads(found, envelope.received_ns)),
+    )
+
+
+def _reads(message: Message, received_ns: int) -> "list[dict[str, object]]":
+    return [
+        {
+            "device": part.device,
+            "quantity": one.quantity,
+            "channel": one.channel or None,
+            "time": utc(next(t for t in (one.time_ns, part.time_ns, received_ns) if t is not None)),
+            "value": one.value,
+            "quality": one.quality.word,
+        }
+        for part in (message, *message.others)
+        for one in part.measurements
+    ]
+
+
+def _run_out(run: Run) -> RunOut:
+    first, last = ALL_NS
+    return RunOut(
+        device=run.device,
+        since=None if run.start_ns == first else utc(run.start_ns),
+        until=None if run.end_ns == last else utc(run.end_ns),
+        trial=run.trial,
+        running=run.running,
+        reached=None if run.at_ns is None else utc(run.at_ns),
+        error=run.error,
+        **run.found._asdict(),
+    )
