@@ -24,6 +24,7 @@ from gateway.address import Address, broker_address, host_port
 from gateway.errors import GatewayError, SettingsError
 from ingest.codec_commands import codec_app
 from ingest.errors import PayloadError, StoreUnavailable
+from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,14 +114,13 @@ async def _run(settings: "Settings") -> None:
     from gateway.service import Gateway
     from ingest.intake import Committed, Intake
     from ingest.past import Past
-    from ingest.store import open_store
 
     started_ns, stop, loop = time.time_ns(), asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(listening_on(settings.http, *host_port(settings.http)))
-        store = stack.enter_context(contextlib.closing(open_store("embedded", settings.data)))
+        store = stack.enter_context(contextlib.closing(_opened(settings)))
         embedded, brokers = _brokers(settings, stack)
         feed = Feed()
         teller = Teller(feed, store)
@@ -162,6 +162,7 @@ async def _run(settings: "Settings") -> None:
             started_ns=started_ns,
             where=settings.where,
             version=VERSION,
+            kind=settings.store,
         )
         await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
         out.print("Storing what was accepted …")
@@ -169,6 +170,12 @@ async def _run(settings: "Settings") -> None:
             log.warning("the store did not take the last messages; their broker keeps them")
         counts = store.counts()
     out.print(f"Stopped: {counts.received} messages and {counts.readings} readings are safe.")
+
+
+def _opened(settings: "Settings") -> "Store":
+    from ingest.store import open_store
+
+    return open_store(settings.store, settings.data, settings.server)
 
 
 def _recipe(settings: "Settings") -> "Recipe":
@@ -308,6 +315,7 @@ app.command()(origin)
 app.command()(reprocess)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
+app.add_typer(store_app(settings_from), name="store")
 app.add_typer(sim_app(_broker), name="sim")
 
 
@@ -360,7 +368,7 @@ def doctor(
     settings = settings_from(data=data, broker=broker or None)
     brokers = [broker_address(url) for url in settings.broker]
     healthy = True
-    for check in examined(settings.data, settings.http, settings.mqtt, brokers):
+    for check in examined(settings.data, settings.http, settings.mqtt, brokers, settings.server):
         healthy &= check.ok
         mark = "[green]ok [/]" if check.ok else "[red]no [/]"
         out.print(mark, check.text, soft_wrap=True, highlight=False)

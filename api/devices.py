@@ -61,7 +61,7 @@ def health(rooms: Rooms) -> HealthOut:
         version=rooms.version,
         uptime_s=round((rooms.now_ns() - rooms.started_ns) / 1e9, 1),
         sources=sources,
-        store=StoreOut(kind="embedded", ok=fault is None, error=fault),
+        store=StoreOut(kind=rooms.kind, ok=fault is None, error=fault),
         live=LiveOut(
             ready=rooms.live.fault is None,
             behind_commits=rooms.live.lag(),

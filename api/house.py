@@ -65,6 +65,7 @@ class House:
     waiting      messages that have arrived and are not yet durable
     retry        decodes refused messages (of one rule) again
     past         the messages that are kept; None: none are
+    kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     """
 
@@ -80,6 +81,7 @@ class House:
     where: tzinfo
     version: str
     past: Past | None = None
+    kind: str = "embedded"
 
 
 def _house(request: Request) -> House:

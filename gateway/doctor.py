@@ -11,7 +11,7 @@ from gateway.address import Address, host_port
 from gateway.broker import program
 from gateway.errors import BrokerError
 from ingest.errors import StoreUnavailable
-from ingest.store import open_store
+from ingest.store import Server, checked_server, open_store
 
 _ROOM_BYTES_MIN = 2**30
 
@@ -23,10 +23,22 @@ class Check(NamedTuple):
     text: str
 
 
-def examined(data: Path, http: str, mqtt: str, brokers: Sequence[Address]) -> Iterator[Check]:
-    """Look at each thing in turn; nothing is changed, and no store is made."""
+def examined(
+    data: Path,
+    http: str,
+    mqtt: str,
+    brokers: Sequence[Address],
+    server: Server | None = None,
+) -> Iterator[Check]:
+    """Look at each thing in turn; nothing is changed, and no store is made.
+
+    server  where InfluxDB is; None: readings go into the embedded store
+    """
     yield _room(data)
-    yield _store(data)
+    if server is None:
+        yield _store(data)
+    else:
+        yield from (Check(good, text) for good, text in checked_server(server))
     yield _free(http, "console and API", "--http")
     if brokers:
         yield from (_reached(broker) for broker in brokers)

@@ -118,6 +118,9 @@ class Pump:
             if len(envelopes) > 1:
                 half = len(envelopes) // 2
                 return [envelopes[:half], envelopes[half:]]
+            if isinstance(fault, PayloadError):  # a store that has no room for this one, and why
+                self._intake.refuse(envelopes[0], fault)
+                return []
             log.exception("a message broke the intake; it goes to quarantine")
             error = PayloadError("intake fault", "a message that can be stored", repr(fault))
             self._intake.refuse(envelopes[0], error)

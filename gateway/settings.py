@@ -3,10 +3,11 @@
 Every setting is checked when it is read, and a wrong one is named with what was expected.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
@@ -17,6 +18,7 @@ from gateway.errors import SettingsError
 from ingest.clock import zone
 from ingest.formats import mappings as checked_mappings
 from ingest.formats import session_keys
+from ingest.store import Server
 
 FILE = "emscher.toml"
 
@@ -40,6 +42,11 @@ class Settings(BaseSettings):
     keep_messages: int = Field(
         30, ge=0, le=36_525, description="days that messages are kept as they came; 0: none are"
     )
+    store: Literal["embedded", "influx"] = Field("embedded", description="where readings go")
+    influx_url: str = Field("http://127.0.0.1:8086", description="store influx: its address")
+    influx_bucket: str = Field("emscher", description="its bucket, or database[/retention]")
+    influx_org: str = Field("", description="its organisation (InfluxDB 2)")
+    influx_token: str = Field("", description="its token, or user:password (InfluxDB 1.8)")
     demo: bool = Field(False, description="feed a small simulated city")
 
     @field_validator("http", "mqtt")
@@ -78,6 +85,20 @@ class Settings(BaseSettings):
         session_keys(keys)
         return keys
 
+    @field_validator("influx_url")
+    @classmethod
+    def _influx(cls, url: str) -> str:
+        if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", url):
+            raise ValueError(f'expected http[s]://host[:port], found "{url}"')
+        return url
+
+    @property
+    def server(self) -> Server | None:
+        """Where InfluxDB is; None where readings go into the embedded store."""
+        if self.store == "embedded":
+            return None
+        return Server(self.influx_url, self.influx_bucket, self.influx_token, self.influx_org)
+
     @property
     def where(self) -> tzinfo:
         """The zone, ready to use."""
@@ -96,7 +117,9 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlSource(settings_cls)
 
 
-_SECRET = frozenset(("broker", "lorawan_keys"))  # their words leave the secret part out themselves
+_SECRET = frozenset(
+    ("broker", "influx_token", "lorawan_keys")
+)  # their words leave the secret part out themselves
 
 
 def settings_from(environment: Mapping[str, str], **given: object) -> Settings:

@@ -4,6 +4,7 @@ To add one: write an adapter module here that keeps the port's contract, name it
 and add it to the list in tests/contract.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.store.port import (
@@ -18,6 +19,7 @@ from ingest.store.port import (
     Source,
     Store,
 )
+from ingest.store.server import Server
 
 __all__ = [
     "Commit",
@@ -27,21 +29,35 @@ __all__ = [
     "Receipt",
     "Refusal",
     "SeriesSpan",
+    "Server",
     "Sink",
     "Source",
     "Store",
+    "checked_server",
     "open_store",
 ]
 
 
-def open_store(kind: str, data: Path) -> Store:
-    """Open the store of that kind ("embedded") in the data folder, making it when it is new.
+def checked_server(server: Server) -> Iterator[tuple[bool, str]]:
+    """Look whether readings can be written to InfluxDB and asked for; yield what was found."""
+    from ingest.store.influx_setup import checks  # noqa: PLC0415
 
+    return checks(server)
+
+
+def open_store(kind: str, data: Path, server: Server | None = None) -> Store:
+    """Open a store in the data folder, making it when it is new.
+
+    kind    "embedded", or "influx": readings in InfluxDB (`server`), the books in the folder
     Raises StoreUnavailable when it can't be opened, saying what is in the way.
     """
+    # The imports wait until here: an adapter's library is loaded only where it is used.
+    if kind == "influx" and server is not None:
+        from ingest.store.influx import InfluxStore  # noqa: PLC0415
+
+        return InfluxStore(data / "emscher-books.duckdb", server)
     if kind != "embedded":
-        raise ValueError(f'store: expected "embedded", found "{kind}"')
-    # The import waits until here: an adapter's library is loaded only where it is used.
+        raise ValueError(f'store: expected "embedded", or "influx" with a server, found "{kind}"')
     from ingest.store.embedded import EmbeddedStore  # noqa: PLC0415
 
     return EmbeddedStore(data / "emscher.duckdb")

@@ -80,7 +80,7 @@ class EmbeddedStore(Questions):
             self._names.append(series)
             self._numbers[series] = number
         self._numbered = len(lying)
-        self._latest = Latest.loaded(self._write, len(self._names))
+        self._latest = self._lying_latest(len(self._names))
         devices = [
             Device(*(*facts, json.loads(state)))
             for *facts, state in all_of("SELECT * FROM devices")
@@ -132,9 +132,13 @@ class EmbeddedStore(Questions):
             added = tally(found.outcome, commit)
             counts, number = self._counts.plus(added), self._commit + 1
             keys = [key for key in dict.fromkeys(commit.keys) if key not in self._keys]
+            fresh, written = found.outcome == Outcome.NEW, found.outcome != Outcome.SAME
+            touched, newest = self._latest.after(commit.rows, found.lying, fresh, written)
+            self._lay(commit.rows, found, number)
             with self._file.transaction(self._write):
                 self._put_series(names)
                 self._put_rows(commit.rows, found, number)
+                self._put_latest(touched, newest)
                 self._put_devices(commit.devices)
                 self._put_facts(commit.facts, number)
                 refused_bytes = self._put_refusals(commit)
@@ -143,8 +147,7 @@ class EmbeddedStore(Questions):
             # Only now: a commit that failed must leave no trace in memory either.
             self._numbered = names
             self._commit, self._counts = number, counts
-            fresh, written = found.outcome == Outcome.NEW, found.outcome != Outcome.SAME
-            self._latest.add(commit.rows, found.lying, fresh, written)
+            self._latest.take(touched, newest)
             for device in commit.devices:
                 self._devices[text(device.id)] = _legible(device)
             self._refused_bytes = refused_bytes
@@ -154,6 +157,16 @@ class EmbeddedStore(Questions):
                 del self._keys[key]
         self._checkpoint_if_due()
         return Receipt(number, found.outcome, added)
+
+    def _lying_latest(self, slots: int) -> Latest:
+        """Return what is newest of so many series, as it is stored."""
+        return Latest.loaded(self._write, slots)
+
+    def _lay(self, rows: Rows, found: Judgement, number: int) -> None:
+        """Put readings where the commit itself does not reach; here it reaches everything."""
+
+    def _put_latest(self, touched: NDArray[np.int32], newest: dict[str, NDArray[Any]]) -> None:
+        """Write what is newest; here one look at the readings tells it."""
 
     def _stored(self, series: NDArray[np.int32], time_ns: NDArray[np.int64]) -> Stored:
         """Return value and quality of what lies at these series and times, where anything does."""
@@ -204,12 +217,18 @@ class EmbeddedStore(Questions):
                 span,
             )
             write.unregister("fixed")
-        for table, which in (("readings", found.lying), ("superseded", found.outdated)):
-            if which.any():
-                write.register("fresh", _columns(rows.take(which), number))
-                also = f", {number}" if table == "superseded" else ""
-                write.execute(f"INSERT INTO {table} SELECT *{also} FROM fresh")
-                write.unregister("fresh")
+        if found.lying.any():
+            write.register("fresh", _columns(rows.take(found.lying), number))
+            write.execute("INSERT INTO readings SELECT * FROM fresh")
+            write.unregister("fresh")
+        self._put_outdated(rows, found, number)
+
+    def _put_outdated(self, rows: Rows, found: Judgement, number: int) -> None:
+        """Put rows that another one of the same commit has overwritten into the history."""
+        if found.outdated.any():
+            self._write.register("outdated", _columns(rows.take(found.outdated), number))
+            self._write.execute(f"INSERT INTO superseded SELECT *, {number} FROM outdated")
+            self._write.unregister("outdated")
 
     def _put_devices(self, devices: list[Device]) -> None:
         told = {one.id: one for one in map(_legible, devices)}

@@ -1,7 +1,9 @@
 """What is newest of every series, in memory: the answer to "latest", and the test for "late"."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -71,33 +73,38 @@ class Latest:
             for name in _COLUMNS:
                 setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
-    def add(
+    def after(
         self,
         rows: Rows,
         lying: NDArray[np.bool_],
         fresh: NDArray[np.bool_],
         written: NDArray[np.bool_],
-    ) -> None:
-        """Take in what a commit wrote.
+    ) -> tuple[NDArray[np.int32], dict[str, NDArray[Any]]]:
+        """Return the series that a commit touches, and their columns once it is written.
 
         `lying` rows are in the table now, `fresh` are new there, `written` are there or history.
         """
-        order = np.lexsort((rows.time_ns, rows.series))
-        laid = rows.take(order[lying[order]])
+        touched, place = np.unique(rows.series, return_inverse=True)
+        columns = {name: getattr(self, name)[touched] for name in _COLUMNS}
+        # Not those that were there already: a broker's repetition is no sign of life.
+        np.maximum.at(columns["heard_ns"], place[written], rows.received_ns[written])
+        columns["count"] += np.bincount(place[fresh], minlength=len(touched))
+        order = np.lexsort((rows.time_ns, place))
+        order = order[lying[order]]
+        if len(order):
+            of, time_ns = place[order], rows.time_ns[order]
+            np.minimum.at(columns["first_ns"], of, time_ns)
+            ends = np.append(np.flatnonzero(np.diff(of)), len(of) - 1)
+            ends = ends[time_ns[ends] >= columns["time_ns"][of[ends]]]
+            for name in ("time_ns", "value", "received_ns", "quality"):
+                columns[name][of[ends]] = getattr(rows, name)[order[ends]]
+        return touched, columns
+
+    def take(self, touched: NDArray[np.int32], columns: Mapping[str, NDArray[Any]]) -> None:
+        """Know these columns of these series from now on."""
         with self.lock:
-            # Not those that were there already: a broker's repetition is no sign of life.
-            np.maximum.at(self.heard_ns, rows.series[written], rows.received_ns[written])
-            np.add.at(self.count, rows.series[fresh], 1)
-            if not len(laid):
-                return
-            np.minimum.at(self.first_ns, laid.series, laid.time_ns)
-            ends = np.append(np.flatnonzero(np.diff(laid.series)), len(laid) - 1)
-            ends = ends[laid.time_ns[ends] >= self.time_ns[laid.series[ends]]]
-            at = laid.series[ends]
-            self.time_ns[at] = laid.time_ns[ends]
-            self.value[at] = laid.value[ends]
-            self.received_ns[at] = laid.received_ns[ends]
-            self.quality[at] = laid.quality[ends]
+            for name, column in columns.items():
+                getattr(self, name)[touched] = column
 
     def rows(self) -> Rows:
         """Return the newest reading of every series that has one, by number."""

@@ -266,7 +266,8 @@ def tally(outcome: NDArray[np.uint8], commit: Commit) -> Counts:
     readings = int(np.count_nonzero(outcome == Outcome.NEW))
     corrections = int(np.count_nonzero(outcome == Outcome.CORRECTED))
     if commit.again:
-        return Counts(readings=readings, corrections=corrections)
+        refused = len(commit.refusals)
+        return Counts(quarantined=refused, readings=readings, corrections=corrections)
     carried = np.zeros(commit.messages, dtype=bool)
     fresh = np.zeros(commit.messages, dtype=bool)
     carried[commit.message] = True

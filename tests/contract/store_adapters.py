@@ -1,15 +1,18 @@
 """The adapters that the contract suite runs over, and short ways to speak to a store."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from influx_servers import influx
 
 from ingest.device import Device
 from ingest.reading import Envelope, Quality, Rows, Series
-from ingest.store import Commit, Refusal, Store
+from ingest.store import Commit, Refusal, Server, Store
 from ingest.store.embedded import EmbeddedStore
+from ingest.store.influx import InfluxStore
 
 ALWAYS = (-(2**63), 2**63 - 1)
 
@@ -25,7 +28,16 @@ def _embedded(folder: Path, **bounds: int) -> Store:
     return EmbeddedStore(folder / "emscher.duckdb", **bounds)
 
 
-ADAPTERS = [Adapter("embedded", _embedded)]
+def _influx(folder: Path, **bounds: int) -> Store:
+    """The folder remembers which database is its own, so that another process finds it."""
+    told = folder / "influx.json"
+    if not told.exists():
+        told.write_text(json.dumps(influx().database()._asdict()))
+    server = Server(**json.loads(told.read_text()))
+    return InfluxStore(folder / "emscher-books.duckdb", server, **bounds)
+
+
+ADAPTERS = [Adapter("embedded", _embedded), Adapter("influx", _influx)]
 
 
 class Row(NamedTuple):
