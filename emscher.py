@@ -22,8 +22,9 @@ from fleet.commands import add_commands
 from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
 from gateway.errors import GatewayError, SettingsError
+from ingest.catalog_commands import catalog_app
 from ingest.codec_commands import codec_app
-from ingest.errors import PayloadError, StoreUnavailable
+from ingest.errors import IngestError, PayloadError
 from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def up(
     _log_to_terminal()
     try:
         asyncio.run(_run(settings))
-    except (GatewayError, StoreUnavailable, OSError) as error:
+    except (GatewayError, IngestError, OSError) as error:
         fail(str(error))
 
 
@@ -112,6 +113,7 @@ async def _run(settings: "Settings") -> None:
     from api.server import listening_on
     from gateway.mqtt import client_id
     from gateway.service import Gateway
+    from ingest.catalog import CatalogWatch, open_catalog
     from ingest.intake import Committed, Intake
     from ingest.past import Past
 
@@ -135,7 +137,11 @@ async def _run(settings: "Settings") -> None:
             decoder = recipe.decoder(store.facts())
         stack.callback(decoder.close)
         archive = _archive(settings, stack)
-        intake = Intake(store, decoder, [teller.committed, offer], archive)
+        watch = CatalogWatch(lambda: open_catalog(settings.catalog, settings.data), store)
+        stack.callback(watch.stop)
+        watch.start()
+        watchers = [teller.committed, offer, watch.committed]
+        intake = Intake(store, decoder, watchers, archive)
         past = None
         if archive is not None:
             past = Past(archive, store, intake, lambda: recipe.decoder(store.facts()))
@@ -316,6 +322,7 @@ app.command()(reprocess)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(store_app(settings_from), name="store")
+app.add_typer(catalog_app(settings_from), name="catalog")
 app.add_typer(sim_app(_broker), name="sim")
 
 

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     influx_bucket: str = Field("emscher", description="its bucket, or database[/retention]")
     influx_org: str = Field("", description="its organisation (InfluxDB 2)")
     influx_token: str = Field("", description="its token, or user:password (InfluxDB 1.8)")
+    catalog: str = Field("", description="of sites and meters: a URL of PostgreSQL, else SQLite")
     demo: bool = Field(False, description="feed a small simulated city")
 
     @field_validator("http", "mqtt")

@@ -160,6 +160,7 @@ def test_no_attic_among_folders_and_tests() -> None:
 def test_intake_never_loads_a_compiler() -> None:
     """Importing all of ingest and gateway loads no Numba, not even through a library."""
     rooms = [n for n in sorted(modules()) if n.split(".")[0] in {"ingest", "gateway"}]
+    rooms = [name for name in rooms if ".migrations." not in name]  # only alembic can load these
     lines = [f"import {name}" for name in rooms]
     lines.append(f"import sys; print(sorted({set(COMPILERS)!r} & set(sys.modules)))")
     ran = subprocess.run(

@@ -1,0 +1,1 @@
+"""The steps from one layout of the catalog to the next, for alembic."""

@@ -1,0 +1,85 @@
+"""The tables of the catalog; migrations/versions makes them, step by step.
+
+Times are UTC ns. A device belongs to the tenant of its site, or to its own while it has no site.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    MetaData,
+    String,
+    Table,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+    }
+)
+
+
+def _to(place: str, *, nullable: bool = True, index: bool | None = None) -> Column[str]:
+    name = place.partition(".")[0].removesuffix("s")
+    key = ForeignKey(place, ondelete="RESTRICT")
+    return Column(name, String, key, nullable=nullable, index=index)
+
+
+TENANTS = Table(
+    "tenants",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+)
+SITES = Table(
+    "sites",
+    METADATA,
+    Column("id", String, primary_key=True),
+    _to("tenants.id", nullable=False),
+    Column("name", String, nullable=False),
+    Column("district", String, nullable=False),
+    Column("sector", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("zone", String, nullable=False),
+    Column("area_m2", Float),
+    Column("public", Boolean, nullable=False),
+)
+DEVICES = Table(
+    "devices",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    _to("sites.id", index=True),
+    _to("tenants.id"),
+    Column("note", String, nullable=False),
+)
+METERS = Table(
+    "meters",
+    METADATA,
+    Column("device", String, ForeignKey("devices.id", ondelete="RESTRICT"), primary_key=True),
+    Column("quantity", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("installed", BigInteger, primary_key=True),
+    Column("removed", BigInteger),
+    Column("serial", String, nullable=False),
+    Column("medium", String, nullable=False),
+    Column("multiplier", Float, nullable=False),
+    Column("first_register", Float),
+    Column("last_register", Float),
+)
+SERIES = Table(
+    "series",
+    METADATA,
+    Column("device", String, ForeignKey("devices.id", ondelete="RESTRICT"), primary_key=True),
+    Column("quantity", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("label", String, nullable=False),
+    Column("lowest", Float),
+    Column("highest", Float),
+)

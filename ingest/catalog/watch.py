@@ -1,0 +1,87 @@
+"""Devices come into the catalog by themselves, at their first message."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from ingest.catalog.book import Catalog
+from ingest.catalog.errors import CatalogError
+from ingest.intake import Committed
+from ingest.store.port import Source
+
+_PAUSE_S = 5.0
+_STOP_S = 2.0
+
+log = structlog.get_logger("emscher.ingest")
+
+
+class CatalogWatch:
+    """Follows the intake, and never holds it up: a catalog that is away catches up later.
+
+    opened  opens the catalog; it may take its time, or say that it can't now
+    fault  what keeps it from following now, in a sentence; None: nothing
+    """
+
+    def __init__(
+        self, opened: Callable[[], Catalog], store: Source, *, pause_s: float = _PAUSE_S
+    ) -> None:
+        self._opened, self._store, self._pause_s = opened, store, pause_s
+        self._catalog: Catalog | None = None
+        self._fresh: set[str] = set()
+        self._changed = threading.Event()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="emscher-catalog", daemon=True)
+        self.fault: str | None = None
+
+    def start(self) -> None:
+        """Begin with all devices that the store knows."""
+        self._fresh.update(device.id for device in self._store.devices())
+        self._changed.set()
+        self._thread.start()
+
+    def committed(self, committed: Committed) -> None:
+        """Take note of the devices of a commit; never waits."""
+        if committed.devices:
+            self._fresh.update(device.id for device in committed.devices)
+            self._changed.set()
+
+    def stop(self) -> None:
+        """Finish what is noted, as far as that goes at once; the rest comes at the next start."""
+        self._ended = True
+        self._changed.set()
+        self._thread.join(_STOP_S)
+        if self._catalog is not None:
+            self._catalog.close()
+
+    def _run(self) -> None:
+        known: set[str] = set()
+        while True:
+            self._changed.wait()
+            self._changed.clear()
+            todo = self._taken() - known
+            try:
+                if self._catalog is None:
+                    self._catalog = self._opened()
+                if todo:
+                    self._catalog.meet(sorted(todo))
+                    known |= todo
+                if self.fault is not None:
+                    log.info("the catalog is there again")
+                self.fault = None
+            except CatalogError as fault:
+                if self.fault is None:
+                    log.warning("new devices wait for the catalog", why=str(fault))
+                self.fault = str(fault)
+                self._fresh.update(todo)
+                if not self._ended:
+                    self._changed.wait(self._pause_s)
+                    self._changed.set()
+            if self._ended:
+                return
+
+    def _taken(self) -> set[str]:
+        taken: set[str] = set()
+        while self._fresh:
+            taken.add(self._fresh.pop())
+        return taken
