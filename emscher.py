@@ -111,8 +111,8 @@ async def _run(settings: "Settings") -> None:
     from api.house import House
     from api.live import Teller
     from api.server import listening_on
-    from gateway.mqtt import client_id
     from gateway.service import Gateway
+    from gateway.session import client_id
     from ingest.catalog import CatalogWatch, open_catalog
     from ingest.intake import Committed, Intake
     from ingest.past import Past
@@ -146,7 +146,7 @@ async def _run(settings: "Settings") -> None:
         if archive is not None:
             past = Past(archive, store, intake, lambda: recipe.decoder(store.facts()))
             stack.callback(past.close)
-        gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics)
+        gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics, settings.data)
         stack.callback(gateway.drain, DRAIN_S)
         gateway.start()
         # Readings are safe from here on. The analysis comes after, and reads up what it missed,
@@ -169,6 +169,8 @@ async def _run(settings: "Settings") -> None:
             where=settings.where,
             version=VERSION,
             kind=settings.store,
+            frames=intake.frames.of,
+            all_frames=intake.frames.total,
         )
         await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
         out.print("Storing what was accepted …")
@@ -277,8 +279,8 @@ def _brokers(
     if settings.broker:
         addresses = [broker_address(url) for url in settings.broker]
         return None, {f"{one.host}:{one.port}": one for one in addresses}
-    from gateway.mqtt import client_id
     from gateway.service import embedded_broker
+    from gateway.session import client_id
 
     session = client_id(settings.data)
     at = host_port(settings.mqtt)
@@ -375,7 +377,8 @@ def doctor(
     settings = settings_from(data=data, broker=broker or None)
     brokers = [broker_address(url) for url in settings.broker]
     healthy = True
-    for check in examined(settings.data, settings.http, settings.mqtt, brokers, settings.server):
+    places = (settings.data, settings.http, settings.mqtt, brokers)
+    for check in examined(*places, settings.server, settings.topics):
         healthy &= check.ok
         mark = "[green]ok [/]" if check.ok else "[red]no [/]"
         out.print(mark, check.text, soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ from api import (
     console,
     devices,
     energy,
+    health,
     live,
     messages,
     metrics,
@@ -49,7 +50,7 @@ def create_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
-    for room in (devices, messages, readings, energy, anomalies, quarantine, live):
+    for room in (health, devices, messages, readings, energy, anomalies, quarantine, live):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)
     app.include_router(console.router)

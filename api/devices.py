@@ -1,4 +1,4 @@
-"""What there is: health, counters, devices, series, and the newest reading of each series."""
+"""What there is: counters, devices, series, and the newest reading of each series."""
 
 from typing import Annotated
 
@@ -10,13 +10,9 @@ from api.paging import Cursor, Limit, place, word
 from api.shapes import (
     CountersOut,
     DeviceOut,
-    HealthOut,
     LatestOut,
-    LiveOut,
     Page,
     SeriesOut,
-    SourceOut,
-    StoreOut,
     counters_out,
     device_out,
     readings_out,
@@ -26,7 +22,6 @@ from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
 router = APIRouter(prefix="/v1")
-_LAG_S_MAX = 10.0
 
 OneDevice = Annotated[
     str | None, Query(description="only of this device", examples=["a81758fffe0546b2"])
@@ -34,42 +29,6 @@ OneDevice = Annotated[
 OneQuantity = Annotated[
     str | None, Query(description="only this quantity", examples=["temperature"])
 ]
-
-
-@router.get("/health", tags=["operation"])
-def health(rooms: Rooms) -> HealthOut:
-    """Whether all is well, and if not, what is wrong, in words."""
-    sources = [
-        SourceOut(
-            name=s.name,
-            url=s.url,
-            connected=s.connected,
-            since=utc(s.since_ns),
-            messages=s.messages,
-            error=s.error,
-        )
-        for s in rooms.sources()
-    ]
-    fault, behind_s = rooms.store_fault(), rooms.live.lag_s()
-    problems = [f"broker {s.url}: {s.error}" for s in sources if s.error]
-    problems += [f"store: {fault}"] if fault else []
-    problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
-    if behind_s > _LAG_S_MAX:
-        problems.append(f"windows and anomalies are {behind_s:.0f} s behind the readings")
-    return HealthOut(
-        status="degraded" if problems else "ok",
-        version=rooms.version,
-        uptime_s=round((rooms.now_ns() - rooms.started_ns) / 1e9, 1),
-        sources=sources,
-        store=StoreOut(kind=rooms.kind, ok=fault is None, error=fault),
-        live=LiveOut(
-            ready=rooms.live.fault is None,
-            behind_commits=rooms.live.lag(),
-            lag_s=round(behind_s, 3),
-            error=rooms.live.fault,
-        ),
-        problems=problems,
-    )
 
 
 @router.get("/counters", tags=["operation"])
@@ -84,7 +43,9 @@ def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[De
     silent = rooms.live.silent()
     after = "" if cursor is None else place(cursor, tuple[str])[0]
     found = [device for device in rooms.store.devices() if device.id > after]
-    items = [device_out(device, device.id in silent) for device in found[:limit]]
+    items = [
+        device_out(device, device.id in silent, rooms.frames(device.id)) for device in found[:limit]
+    ]
     return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from api.feed import Feed
+from ingest.frames import Frames
 from ingest.intake import Retried
 from ingest.past import Past
 from ingest.store import Store
@@ -40,6 +41,22 @@ class Source(Protocol):
     def error(self) -> str | None:
         """What is wrong, in a sentence; None: nothing."""
 
+    @property
+    def bytes(self) -> int:
+        """How many bytes of messages came from it since the start."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """When the last one came, UTC ns."""
+
+    @property
+    def connections(self) -> int:
+        """How often it was connected since the start."""
+
+    @property
+    def at_most_once(self) -> Sequence[str]:
+        """Topics that come at QoS 0."""
+
 
 class Live(Protocol):
     """What the live analysis tells of itself (analytics/live.py)."""
@@ -65,6 +82,8 @@ class House:
     waiting      messages that have arrived and are not yet durable
     retry        decodes refused messages (of one rule) again
     past         the messages that are kept; None: none are
+    frames       the account of a device's frame counter; None: it has none
+    all_frames   the sum of them all
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     """
@@ -82,6 +101,8 @@ class House:
     version: str
     past: Past | None = None
     kind: str = "embedded"
+    frames: Callable[[str], Frames | None] = lambda device: None
+    all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
 
 
 def _house(request: Request) -> House:

@@ -56,6 +56,16 @@ class _Emscher(Collector):
         for source in rooms.sources():
             connected.add_metric([source.name], float(source.connected))
         yield connected
+        for name, about in (("messages", "Messages"), ("bytes", "Bytes of messages")):
+            came = CounterMetricFamily(
+                f"emscher_source_{name}", f"{about} from this broker", labels=["source"]
+            )
+            for source in rooms.sources():
+                came.add_metric([source.name], float(getattr(source, name)))
+            yield came
+        frames = rooms.all_frames()
+        yield CounterMetricFamily("emscher_frames_heard", "LoRaWAN frames heard", frames.heard)
+        yield GaugeMetricFamily("emscher_frames_missed", "Gaps of frame counters", frames.missed)
         gauges = {
             "emscher_waiting": ("Messages arrived and not yet durable", rooms.waiting()),
             "emscher_lag_commits": ("Commits not yet in windows", rooms.live.lag()),

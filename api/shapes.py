@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.times import utc
 from ingest.derived import Anomaly
 from ingest.device import Device
+from ingest.frames import Frames
 from ingest.quantity import quantity
 from ingest.reading import Quality, Rows, Series
 from ingest.store import Counts
@@ -54,6 +55,13 @@ class CountersOut(BaseModel):
     corrections: int = Field(description="values that replaced another of the same instant")
 
 
+class FramesOut(BaseModel):
+    """Uplinks of a LoRaWAN device by its frame counter: those that came, and gaps."""
+
+    heard: int
+    missed: int
+
+
 class DeviceOut(BaseModel):
     """A device, as its messages made it known."""
 
@@ -66,6 +74,7 @@ class DeviceOut(BaseModel):
         first_seen="2026-03-01T06:00:00Z",
         last_seen="2026-03-01T12:00:00Z",
         silent=False,
+        frames={"heard": 720, "missed": 3},
         state={"battery": 88},
     )
     id: str
@@ -76,6 +85,7 @@ class DeviceOut(BaseModel):
     first_seen: str
     last_seen: str
     silent: bool
+    frames: FramesOut | None
     state: dict[str, object]
 
 
@@ -272,64 +282,6 @@ class RetriedOut(BaseModel):
     released: int
 
 
-class SourceOut(BaseModel):
-    """A broker that readings come from."""
-
-    name: str
-    url: str
-    connected: bool
-    since: str
-    messages: int
-    error: str | None
-
-
-class StoreOut(BaseModel):
-    """The store, and what keeps it from taking readings now."""
-
-    kind: str
-    ok: bool
-    error: str | None
-
-
-class LiveOut(BaseModel):
-    """How far windows and anomalies are behind the readings."""
-
-    ready: bool
-    behind_commits: int
-    lag_s: float
-    error: str | None
-
-
-class HealthOut(BaseModel):
-    """ok, or degraded with the problems in words."""
-
-    model_config = example(
-        status="ok",
-        version="0.1.0",
-        uptime_s=3600.0,
-        sources=[
-            {
-                "name": "embedded",
-                "url": "mqtt://127.0.0.1:1883",
-                "connected": True,
-                "since": "2026-03-01T06:00:00Z",
-                "messages": 1200,
-                "error": None,
-            }
-        ],
-        store={"kind": "embedded", "ok": True, "error": None},
-        live={"ready": True, "behind_commits": 0, "lag_s": 0.0, "error": None},
-        problems=[],
-    )
-    status: str
-    version: str
-    uptime_s: float
-    sources: list[SourceOut]
-    store: StoreOut
-    live: LiveOut
-    problems: list[str]
-
-
 def counters_out(counts: Counts) -> CountersOut:
     """Return the counters as they are told."""
     return CountersOut(
@@ -342,7 +294,7 @@ def counters_out(counts: Counts) -> CountersOut:
     )
 
 
-def device_out(device: Device, silent: bool) -> DeviceOut:
+def device_out(device: Device, silent: bool, frames: Frames | None = None) -> DeviceOut:
     """Return a device as it is told."""
     return DeviceOut(
         id=device.id,
@@ -353,6 +305,7 @@ def device_out(device: Device, silent: bool) -> DeviceOut:
         first_seen=utc(device.first_ns),
         last_seen=utc(device.last_ns),
         silent=silent,
+        frames=None if frames is None else FramesOut(**frames._asdict()),
         state=dict(device.state),
     )
 

@@ -59,6 +59,7 @@ class BulkClient(paho.Client):
             manual_ack=True,
         )
         self._deliver, self._may_read = deliver, may_read
+        self.fault: OSError | None = None  # what the last reading failed with
         self._read_from: Any = None
         self._rest = b""
         self._topics: dict[bytes, str] = {}
@@ -78,13 +79,13 @@ class BulkClient(paho.Client):
             self._ping_t = 0.0
             return MQTTErrorCode.MQTT_ERR_SUCCESS
         if self._sock is not self._read_from:
-            self._read_from, self._rest = self._sock, b""
+            self._read_from, self._rest, self.fault = self._sock, b"", None
         try:
             data = self._sock_recv(_READ_BYTES)
         except BlockingIOError:
             return MQTTErrorCode.MQTT_ERR_SUCCESS
-        except OSError:
-            data = b""
+        except OSError as fault:
+            self.fault, data = fault, b""
         if not data:
             return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
         with self._msgtime_mutex:

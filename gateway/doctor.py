@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gateway.address import Address, host_port
 from gateway.broker import program
 from gateway.errors import BrokerError
+from gateway.knock import knocked
 from ingest.errors import StoreUnavailable
 from ingest.store import Server, checked_server, open_store
 
@@ -29,6 +30,7 @@ def examined(
     mqtt: str,
     brokers: Sequence[Address],
     server: Server | None = None,
+    topics: Sequence[str] = ("#",),
 ) -> Iterator[Check]:
     """Look at each thing in turn; nothing is changed, and no store is made.
 
@@ -41,7 +43,7 @@ def examined(
         yield from (Check(good, text) for good, text in checked_server(server))
     yield _free(http, "console and API", "--http")
     if brokers:
-        yield from (_reached(broker) for broker in brokers)
+        yield from (Check(*knocked(broker, topics)) for broker in brokers)
         return
     yield _server()
     yield _free(mqtt, "the embedded broker", "--mqtt")
@@ -94,11 +96,3 @@ def _server() -> Check:
         return Check(False, f"nats-server does not start: {fault}")
     note = "a topic with a space is refused by it: for such Zigbee2MQTT names use mosquitto"
     return Check(True, f"the embedded broker is {said} ({note})")
-
-
-def _reached(broker: Address) -> Check:
-    try:
-        socket.create_connection((broker.host, broker.port), timeout=5).close()
-    except OSError as fault:
-        return Check(False, f"{broker.shown} can't be reached ({fault}): is it running, and there?")
-    return Check(True, f"{broker.shown} takes connections")

@@ -4,29 +4,31 @@ MQTT 3.1.1 with a persistent session and a stable client id: what arrives at the
 Emscher is down is delivered when it is back (OASIS MQTT 3.1.1, section 4.1 and 4.4).
 """
 
-import secrets
+import random
 import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import paho.mqtt.client as paho
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gateway.address import Address
 from gateway.bulk import BulkClient, Delivery
-from gateway.errors import BrokerError
 from gateway.inbox import Inbox, Parcel
+from gateway.session import Topics
+from gateway.tls import context, unreached
 from ingest.reading import Envelope
 
 _KEEPALIVE_S = 60
-_RETRY_S = (1, 30)
+_RETRY_S = (1.0, 30.0)
+_FAILURES_MAX = 10
+_STEADY_NS = 30 * 10**9  # a connection that held so long was none that is cut at once
+_TOPICS_TOLD = 20
 _LEAVE_S = 1.0
 _ROOM_PATIENCE_S = 0.2
 _REMEDY = "look at user and password in mqtt://user:password@host, and at what they may do there"
@@ -36,7 +38,13 @@ log = structlog.get_logger("emscher.gateway")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a source is: connected or not, since when (UTC ns), and what it said last."""
+    """How a source is: connected or not, since when (UTC ns), and what is wrong.
+
+    messages, bytes, last_ns  what came since the start, and when the last of it did
+    connections   how often it was connected since the start
+    at_most_once  topics that come at QoS 0: what is lost before us does not come again
+    error         what is wrong now, in a sentence; None: nothing
+    """
 
     name: str
     url: str
@@ -44,6 +52,10 @@ class Health:
     since_ns: int
     messages: int
     error: str | None
+    bytes: int = 0
+    last_ns: int | None = None
+    connections: int = 0
+    at_most_once: tuple[str, ...] = ()
 
 
 class MqttSource:
@@ -58,11 +70,17 @@ class MqttSource:
         *,
         topics: Sequence[str] = ("#",),
         clock_ns: Callable[[], int] = time.time_ns,
+        remembered: Topics | None = None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self.name, self.address = name, address
         self._inbox, self._topics, self._clock_ns = inbox, tuple(topics), clock_ns
         self._stopping = False
-        self._messages = 0
+        self._remembered = remembered or Topics(None)
+        self._chance = chance
+        self._messages = self._bytes = self._connections = self._failures = 0
+        self._last_ns: int | None = None
+        self._at_most_once: dict[str, None] = {}
         self._connected, self._since_ns = False, clock_ns()
         self._refused = False
         self._error: str | None = "not connected yet"
@@ -74,8 +92,8 @@ class MqttSource:
         if address.username is not None:
             client.username_pw_set(address.username, address.password)
         if address.tls:
-            client.tls_set_context(ssl.create_default_context())
-        client.reconnect_delay_set(*_RETRY_S)
+            client.tls_set_context(context(address))
+        self._retry_later()
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -115,7 +133,18 @@ class MqttSource:
             self._since_ns,
             self._messages,
             self._error,
+            self._bytes,
+            self._last_ns,
+            self._connections,
+            tuple(self._at_most_once),
         )
+
+    def _retry_later(self) -> None:
+        """Say when to try again, should this one fail: later each time, and never in step."""
+        longest = min(_RETRY_S[1], _RETRY_S[0] * 2**self._failures)
+        wait_s = longest * (0.5 + 0.5 * self._chance())
+        self._client.reconnect_delay_set(wait_s, wait_s)
+        self._failures = min(self._failures + 1, _FAILURES_MAX)
 
     def _on_connect(
         self,
@@ -129,14 +158,26 @@ class MqttSource:
         if reason.is_failure:
             self._say(False, f"the broker refuses the connection ({reason}): {_REMEDY}")
             return
+        self._connections += 1
+        held = self._remembered.of(self.address)
+        if held and not flags.session_present:
+            log.warning(
+                "the broker has forgotten our session: what was published while we were away does"
+                " not come",
+                broker=self.address.shown,
+            )
         # Subscribing again is harmless, and needed where the topics of the settings have changed.
+        self._remembered.remember(self.address, [*dict.fromkeys([*held, *self._topics])])
+        gone = [topic for topic in held if topic not in self._topics]
+        if gone:
+            client.unsubscribe(gone)
         client.subscribe([(topic, 1) for topic in self._topics])
         self._say(True, None)
 
     def _on_connect_fail(self, client: paho.Client, userdata: object) -> None:
         # paho calls this while it handles the fault, and has no argument for it.
-        fault = sys.exc_info()[1]
-        self._say(False, f"the broker can't be reached: {fault or 'no reason is known'}")
+        self._retry_later()
+        self._say(False, unreached(sys.exc_info()[1], self.address.tls))
 
     def _on_disconnect(
         self,
@@ -148,8 +189,15 @@ class MqttSource:
     ) -> None:
         with self._acknowledging:
             self._connection += 1
+        if self._connected and self._clock_ns() - self._since_ns > _STEADY_NS:
+            self._failures = 0
+        self._retry_later()
         if not self._stopping and not self._refused:  # else there is a better sentence already
-            self._say(False, f"the connection was lost: {reason}")
+            fault = self._client.fault
+            if isinstance(fault, ssl.SSLError):  # TLS 1.3: a certificate that lacks is told late
+                self._say(False, unreached(fault, self.address.tls))
+                return
+            self._say(False, f"the connection was lost: {fault or reason}")
 
     def _on_subscribe(
         self,
@@ -164,6 +212,9 @@ class MqttSource:
         ]
         if refused:
             self._say(True, f"the broker refuses to deliver {', '.join(refused)}")
+        granted = zip(self._topics, reasons, strict=False)
+        self._at_most_once = dict.fromkeys(topic for topic, qos in granted if qos.value == 0)
+        self._remembered.remember(self.address, [t for t in self._topics if t not in refused])
 
     def _may_read(self) -> bool:
         return self._stopping or self._inbox.await_room(_ROOM_PATIENCE_S)
@@ -185,6 +236,12 @@ class MqttSource:
                     self._client.acknowledge(mids)
 
         self._messages += len(found)
+        self._bytes += sum(len(one.payload) for one in found)
+        self._last_ns = received_ns
+        if len(mids) < len(found) and len(self._at_most_once) < _TOPICS_TOLD:
+            # Subscribed with QoS 1 it still comes with the QoS that it was published with.
+            told = next(one.topic for one in found if not one.mid)
+            self._at_most_once[told] = None
         self._inbox.put(Parcel(envelopes, acknowledge))
 
     def _say(self, connected: bool, error: str | None) -> None:
@@ -196,48 +253,3 @@ class MqttSource:
         if connected != self._connected:
             self._since_ns = self._clock_ns()
         self._connected, self._error = connected, error
-
-
-def client_id(folder: Path) -> str:
-    """Return the client id of a data folder, the same for ever: the broker's session hangs on it.
-
-    It is made at the first start, so that two installations at one broker never share a session.
-    """
-    path = folder / "mqtt-client-id"
-    known = path.read_text(encoding="ascii").strip() if path.exists() else ""
-    if not known:  # new, or a crash left it empty
-        known = f"emscher-{secrets.token_hex(6)}"
-        path.write_text(f"{known}\n", encoding="ascii")
-    return known
-
-
-def open_session(
-    address: Address, client_id: str, topics: Sequence[str], patience_s: float = 10.0
-) -> None:
-    """Make a persistent session with these subscriptions at a broker, and leave it there.
-
-    From then on the broker keeps what is published for it. Raises BrokerError when the broker
-    does not answer in time.
-    """
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
-    subscribed = threading.Event()
-    client.on_subscribe = lambda *_: subscribed.set()
-
-    def subscribe(
-        client: paho.Client,
-        userdata: object,
-        flags: paho.ConnectFlags,
-        reason: ReasonCode,
-        properties: Properties | None,
-    ) -> None:
-        client.subscribe([(topic, 1) for topic in topics])
-
-    client.on_connect = subscribe
-    client.connect(address.host, address.port)
-    client.loop_start()
-    try:
-        if not subscribed.wait(patience_s):
-            raise BrokerError(f"{address.shown} does not answer to a subscription")
-    finally:
-        client.disconnect()
-        client.loop_stop()

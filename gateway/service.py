@@ -6,12 +6,16 @@ from pathlib import Path
 from gateway.address import Address
 from gateway.broker import EmbeddedBroker
 from gateway.inbox import Inbox
-from gateway.mqtt import Health, MqttSource, open_session
+from gateway.mqtt import Health, MqttSource
 from gateway.pump import Intake, Pump
+from gateway.session import Topics, open_session
 
 
 class Gateway:
-    """Takes messages from every broker, and acknowledges each when the intake has it on disk."""
+    """Takes messages from every broker, and acknowledges each when the intake has it on disk.
+
+    folder  where it is remembered what the sessions at the brokers hold; None: nowhere
+    """
 
     def __init__(
         self,
@@ -19,11 +23,13 @@ class Gateway:
         brokers: Mapping[str, Address],
         client_id: str,
         topics: Sequence[str],
+        folder: Path | None = None,
     ) -> None:
+        remembered = Topics(folder)
         self._inbox = Inbox()
         self._pump = Pump(self._inbox, intake)
         self._sources = [
-            MqttSource(name, address, client_id, self._inbox, topics=topics)
+            MqttSource(name, address, client_id, self._inbox, topics=topics, remembered=remembered)
             for name, address in brokers.items()
         ]
 

@@ -32,6 +32,7 @@ class Columns:
         self.facts: list[Fact] = []
         self.released: list[int] = []
         self.archived: list[Envelope] = []
+        self.frames: list[tuple[str, int]] = []
 
     def run(
         self, length: int, time_ns: int, received_ns: int, quality: int = Quality.MEASURED

@@ -17,7 +17,7 @@ from ingest.codecs import Codec
 from ingest.codecs.plans import Plan, Plans
 from ingest.device import Device
 from ingest.errors import PayloadError
-from ingest.formats.chirpstack_event import NAME, DeviceInfo, Heard, Port
+from ingest.formats.chirpstack_event import NAME, Counter, DeviceInfo, Heard, Port
 from ingest.formats.setup import Setup
 from ingest.reading import Envelope, Measurement, Message, Quality
 from ingest.uplink import Uplink, best, codec_of
@@ -62,6 +62,7 @@ class Express(msgspec.Struct, gc=False, eq=False):
     values: list[float]
     time_ns: int
     key: str | None
+    f_cnt: int
 
     def fields(self) -> list[tuple[str, str]]:
         """Return quantity and channel of each value."""
@@ -77,7 +78,14 @@ class Express(msgspec.Struct, gc=False, eq=False):
             for (quantity, channel), value in zip(self.fields(), self.values, strict=True)
         ]
         told = (known.device, self.time_ns, found)
-        return Message(*told, key=self.key, name=known.name, model=known.profile, format=NAME)
+        return Message(
+            *told,
+            key=self.key,
+            name=known.name,
+            model=known.profile,
+            format=NAME,
+            f_cnt=self.f_cnt,
+        )
 
 
 class _Up(msgspec.Struct, rename="camel", gc=False):
@@ -85,6 +93,7 @@ class _Up(msgspec.Struct, rename="camel", gc=False):
     time: str | None = None
     deduplication_id: str | None = None
     f_port: Port = 0
+    f_cnt: Counter = 0
     data: bytes = b""
     object: msgspec.Raw = msgspec.Raw(b"")
     rx_info: list[Heard] | None = None
@@ -138,7 +147,7 @@ class Fast:
         names, values = read
         values.append(float(rssi))
         values.append(float(snr))
-        return Express(known, names, values, time_ns, key)
+        return Express(known, names, values, time_ns, key, up.f_cnt)
 
     def learn(self, envelope: Envelope, message: Message) -> None:
         """Take note of an uplink that the ordinary way has read."""

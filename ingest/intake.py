@@ -25,6 +25,8 @@ from ingest.decode import Decoder
 from ingest.device import Device
 from ingest.errors import ANNOUNCEMENT, PayloadError, StoreUnavailable
 from ingest.express import Express
+from ingest.frames import NAME as FRAMES
+from ingest.frames import FrameBook
 from ingest.reading import Envelope, Measurement, Message, Rows, Series
 from ingest.reprocess import Reprocessed, as_commit, changes, decoded
 from ingest.store.port import Commit, Counts, Outcome, Quarantined, Receipt, Refusal, Store
@@ -80,6 +82,7 @@ class Intake:
         self._decoder = decoder
         self._watchers = tuple(watchers)
         self._archive = archive
+        self.frames = FrameBook(decoder.memory.of(FRAMES))
         self._lock = threading.Lock()
         self._waiting = True  # whether a refusal may be waiting for an announcement
         self._pause, self._resting = 1, 0  # how many announcements to let pass
@@ -101,7 +104,8 @@ class Intake:
                 else:
                     self._add(columns, envelope, found)
             committed = self._commit(columns)
-        if columns.facts and self._waiting:
+        announced = any(fact.format != FRAMES for fact in columns.facts)
+        if announced and self._waiting:
             self._retry_waiting()
         return committed
 
@@ -190,6 +194,7 @@ class Intake:
                 columns.released.append(one.id)
                 self._add(columns, envelope, found, known=False)
         if columns.released:
+            columns.frames.clear()  # their numbers are of long ago
             self._commit(columns)
         return len(columns.released)
 
@@ -198,7 +203,12 @@ class Intake:
         commit = columns.commit()
         with self._archive.holding(columns.archived) if self._archive else nullcontext():
             receipt = self._store.append(commit)
-        self._decoder.memory.saved(columns.facts)
+        memory = self._decoder.memory
+        memory.saved(columns.facts)
+        if columns.frames:
+            newest_ns = columns.archived[-1].received_ns
+            for device, account in self.frames.note(columns.frames, newest_ns):
+                memory.learn(FRAMES, device, [*account])
         return self._tell(commit, receipt)
 
     def _tell(self, commit: Commit, receipt: Receipt) -> Committed:
@@ -240,6 +250,7 @@ class Intake:
         columns.value += found.values
         columns.run(len(numbers), found.time_ns, envelope.received_ns)
         columns.archived.append(envelope)
+        columns.frames.append((known.device, found.f_cnt))
         columns.messages += 1
 
     def _add(
@@ -279,6 +290,8 @@ class Intake:
                 columns.run(1, at_ns, received_ns, quality)
             self._meet(columns, envelope, part)
         columns.archived.append(envelope)
+        if message.f_cnt is not None:
+            columns.frames.append((message.device, message.f_cnt))
         columns.messages += 1
 
     def _repeats(self, columns: Columns, key: bytes, tells: bool) -> bool:

@@ -78,6 +78,7 @@ class Message(msgspec.Struct, frozen=True):
     others       what the same envelope says of further devices
     key_alone    the key tells this part whatever its topic and times: several gateways heard it;
                  without it the keys of `others` do not count
+    f_cnt        the frame counter of a LoRaWAN uplink
     """
 
     device: str
@@ -90,6 +91,7 @@ class Message(msgspec.Struct, frozen=True):
     format: str = ""
     others: tuple["Message", ...] = ()
     key_alone: bool = False
+    f_cnt: int | None = None
 
 
 class Series(NamedTuple):

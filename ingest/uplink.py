@@ -45,6 +45,7 @@ class Uplink(msgspec.Struct, frozen=True):
     decoded      fields that the network's own decoder returned, normalised ones if it has them
     key          what makes this uplink one (a deduplication id)
     key_alone    each gateway brings its own copy, with a time of its own; the key tells them
+    f_cnt        its frame counter; None: not told
     """
 
     format: str
@@ -63,6 +64,7 @@ class Uplink(msgspec.Struct, frozen=True):
     key: str | None = None
     state: Mapping[str, Json] = NOTHING
     key_alone: bool = False
+    f_cnt: int | None = None
 
 
 class Pending(NamedTuple):
@@ -205,4 +207,5 @@ def _message(uplink: Uplink, found: list[Measurement]) -> Message:
         uplink.profile,
         uplink.format,
         key_alone=uplink.key_alone,
+        f_cnt=uplink.f_cnt,
     )

@@ -25,6 +25,7 @@ EVENTS = frozenset(("up", "join", "status", "ack", "txack", "log", "location", "
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 
 Decibel = Annotated[int, msgspec.Meta(ge=-32768, le=32767)]
+Counter = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 
@@ -56,6 +57,7 @@ class Up(Event, rename="camel"):
     """An uplink."""
 
     f_port: Port = 0
+    f_cnt: Counter = 0
     data: bytes = b""
     object: msgspec.Raw = msgspec.Raw(b"")
     rx_info: list[Heard] | None = None
@@ -111,6 +113,7 @@ def read_up(
             rssi,
             snr,
             event.deduplication_id,
+            f_cnt=event.f_cnt,
         ),
         setup,
     )

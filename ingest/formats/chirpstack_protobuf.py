@@ -47,6 +47,7 @@ _TYPES = messages(
         },
         "up": {
             **_HEAD,
+            7: ("f_cnt", "uint32"),
             8: ("f_port", "uint32"),
             10: ("data", "bytes"),
             11: ("object", "Struct"),
@@ -126,7 +127,9 @@ def read(envelope: Envelope, topic_eui: str, name: str, setup: Setup) -> Message
             Heard(one.rssi if one.HasField("rssi") else None, shortest(one.snr))
             for one in wire.rx_info
         ]
-        event = Up(**head, f_port=port(wire.f_port), data=wire.data, rx_info=heard)
+        event = Up(
+            **head, f_port=port(wire.f_port), f_cnt=wire.f_cnt, data=wire.data, rx_info=heard
+        )
         decoded = tree(wire.object) if wire.HasField("object") else None
         return read_up(envelope, topic_eui, event, decoded, setup)
     if name == "status":

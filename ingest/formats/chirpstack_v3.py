@@ -171,6 +171,7 @@ def _uplink(
             rssi,
             snr,
             f"{event.f_cnt}/{digest}",
+            f_cnt=event.f_cnt,
         ),
         setup,
     )

@@ -137,6 +137,7 @@ def _frame(envelope: Envelope, gateway: str, heard: wire.Heard, setup: Setup) ->
             snr=heard.snr,
             key=f"{address}/{ours.f_cnt}/{frame.mic.hex()}",
             key_alone=True,
+            f_cnt=ours.f_cnt,
         ),
         setup,
     )

@@ -230,6 +230,7 @@ def _uplink(
             snr,
             key,
             _uplink_state(uplink),
+            f_cnt=uplink.f_cnt,
         ),
         setup,
     )

@@ -125,7 +125,7 @@ def test_metrics_are_what_prometheus_reads(known, client):
 def test_metrics_follow_health(town):
     town.sources = [
         SimpleNamespace(name='b"\n', url="mqtt://b", connected=False, since_ns=NOON_NS, messages=0,
-                        error="refused")
+                        error="refused", bytes=0, last_ns=None, connections=0, at_most_once=())
     ]  # fmt: skip
     town.fault = "full"
     town.live.still = {"a", "b"}

@@ -23,8 +23,9 @@ def test_health_is_ok_while_nothing_is_wrong(client):
 
 def test_health_names_every_problem(town):
     broker = SimpleNamespace(
-        name="b", url="mqtt://b", connected=False, since_ns=NOON_NS, messages=3, error="refused"
-    )
+        name="b", url="mqtt://b", connected=False, since_ns=NOON_NS, messages=3, error="refused",
+        bytes=300, last_ns=NOON_NS, connections=2, at_most_once=("tele/#",),
+    )  # fmt: skip
     town.sources, town.fault = [broker], "the disk is full"
     town.live.fault, town.live.behind_s = "a kernel fell", 11.0
     body = town.client().get("/v1/health").json()
@@ -41,6 +42,10 @@ def test_health_names_every_problem(town):
         "connected": False,
         "since": "2026-03-01T12:00:00Z",
         "messages": 3,
+        "bytes": 300,
+        "last": "2026-03-01T12:00:00Z",
+        "connections": 2,
+        "at_most_once": ["tele/#"],
         "error": "refused",
     }
     assert body["store"] == {"kind": "embedded", "ok": False, "error": "the disk is full"}
@@ -73,6 +78,7 @@ def test_devices_come_by_id_with_their_silence(town):
         "first_seen": "2026-03-01T12:00:00Z",
         "last_seen": "2026-03-01T12:00:00Z",
         "silent": True,
+        "frames": None,
         "state": {},
     }
 

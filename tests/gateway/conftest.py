@@ -1,5 +1,6 @@
 """Brokers, proxies and sources that end with the test that asked for them."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,3 +99,34 @@ def listening(gateway: Callable[..., Gateway]) -> Callable[..., Gateway]:
         return made
 
     return start
+
+
+@pytest.fixture
+def certified(tmp_path, mosquitto):
+    """A mosquitto that speaks TLS only, with a certificate of a home-made authority."""
+    ca, key, server = (tmp_path / name for name in ("ca.pem", "key.pem", "server.pem"))
+    wanted = ["-days", "2", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+
+    def openssl(*told):
+        subprocess.run(["openssl", *map(str, told)], check=True, capture_output=True)
+
+    openssl("req", "-x509", *wanted, "-keyout", tmp_path / "ca.key", "-out", ca,
+            "-subj", "/CN=home-made", "-addext", "keyUsage=critical,keyCertSign")  # fmt: skip
+    openssl("req", "-x509", *wanted, "-keyout", key, "-out", server, "-CA", ca, "-CAkey",
+            tmp_path / "ca.key", "-subj", "/CN=broker",
+            "-addext", "basicConstraints=critical,CA:FALSE",
+            "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")  # fmt: skip
+    broker = mosquitto("allow_anonymous true", f"certfile {server}", f"keyfile {key}")
+    return broker, ca
+
+
+@pytest.fixture
+def mutual(certified, mosquitto, tmp_path):
+    """A mosquitto that wants certificates too; with its authority, and a certificate for us."""
+    _, ca = certified
+    server, key = tmp_path / "server.pem", tmp_path / "key.pem"
+    broker = mosquitto(
+        "allow_anonymous true", f"certfile {server}", f"keyfile {key}", f"cafile {ca}",
+        "require_certificate true",
+    )  # fmt: skip
+    return broker, ca, server, key

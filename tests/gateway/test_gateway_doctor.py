@@ -70,11 +70,42 @@ def test_what_is_in_the_way_is_named_with_the_option(tmp_path, ports, monkeypatc
         assert word in check.text
 
 
-def test_brokers_are_tried_instead_of_the_embedded_one(tmp_path, ports):
-    there = socket.create_server(("127.0.0.1", 0))
-    url = f"mqtt://anna:secret@127.0.0.1:{there.getsockname()[1]}"
+def test_brokers_are_tried_instead_of_the_embedded_one(tmp_path, ports, mosquitto):
+    url = f"mqtt://anna:secret@127.0.0.1:{mosquitto().port}"
     *_, reached, missed = _looked(tmp_path, ports, url, f"127.0.0.1:{free_port()}")
-    there.close()
     assert (reached.ok, missed.ok) == (True, False)
     assert "secret" not in reached.text
     assert "is it running, and there?" in missed.text
+
+
+def test_a_broker_is_logged_into_and_subscribed_at(tmp_path, ports, mosquitto, nats):
+    broker = mosquitto("allow_anonymous true")
+    *_, first, second = _looked(
+        tmp_path, ports, f"mqtt://127.0.0.1:{broker.port}", f"mqtt://127.0.0.1:{nats.address.port}"
+    )
+    assert first.ok
+    assert "lets us in and delivers: mosquitto version" in first.text
+    assert "max_queued_messages" in first.text
+    assert second.ok
+    assert second.text.endswith("lets us in and delivers")
+
+
+def test_what_is_wrong_with_a_broker_is_said(tmp_path, ports, mosquitto):
+    (tmp_path / "nobody").write_text("")
+    (tmp_path / "acl").write_text("user other\ntopic read #\n")
+    strict = mosquitto("allow_anonymous false", f"password_file {tmp_path}/nobody")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        *_, refused, absent, mute, tls = _looked(
+            tmp_path, ports, f"mqtt://a:b@127.0.0.1:{strict.port}", "mqtt://127.0.0.1:1",
+            f"mqtt://127.0.0.1:{port}", "mqtts://127.0.0.1:1?ca=/none",
+        )  # fmt: skip
+    assert [check.ok for check in (refused, absent, mute, tls)] == [False] * 4
+    assert "look at user and password" in refused.text
+    assert "can't be reached" in absent.text
+    assert "is it MQTT, and without TLS?" in mute.text
+    assert "expected a file" in tls.text
+    once = mosquitto("allow_anonymous true", "max_qos 0")
+    *_, found = _looked(tmp_path, ports, f"mqtt://127.0.0.1:{once.port}")
+    assert not found.ok
+    assert "allow QoS 1" in found.text

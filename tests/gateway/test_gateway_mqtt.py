@@ -8,7 +8,8 @@ from gateway_brokers import PUBACK, PUBLISH, Ledger, publisher, seeded, until
 
 from gateway.address import Address
 from gateway.inbox import Inbox
-from gateway.mqtt import MqttSource, client_id
+from gateway.mqtt import MqttSource
+from gateway.session import client_id
 
 
 @pytest.fixture(params=["mosquitto", "nats"])

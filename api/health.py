@@ -1,0 +1,121 @@
+"""Whether all is well: brokers, store, analysis."""
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from api.house import Rooms
+from api.shapes import example
+from api.times import utc
+
+router = APIRouter(prefix="/v1")
+_LAG_S_MAX = 10.0
+
+
+class SourceOut(BaseModel):
+    """A broker that readings come from, since the start.
+
+    at_most_once: topics that come at QoS 0. What is lost before Emscher does not come again
+    there; a device's `frames` show it.
+    """
+
+    name: str
+    url: str
+    connected: bool
+    since: str
+    messages: int
+    bytes: int
+    last: str | None
+    connections: int
+    at_most_once: list[str]
+    error: str | None
+
+
+class StoreOut(BaseModel):
+    """The store, and what keeps it from taking readings now."""
+
+    kind: str
+    ok: bool
+    error: str | None
+
+
+class LiveOut(BaseModel):
+    """How far windows and anomalies are behind the readings."""
+
+    ready: bool
+    behind_commits: int
+    lag_s: float
+    error: str | None
+
+
+class HealthOut(BaseModel):
+    """ok, or degraded with the problems in words."""
+
+    model_config = example(
+        status="ok",
+        version="0.1.0",
+        uptime_s=3600.0,
+        sources=[
+            {
+                "name": "embedded",
+                "url": "mqtt://127.0.0.1:1883",
+                "connected": True,
+                "since": "2026-03-01T06:00:00Z",
+                "messages": 1200,
+                "bytes": 961000,
+                "last": "2026-03-01T12:00:01.5Z",
+                "connections": 1,
+                "at_most_once": [],
+                "error": None,
+            }
+        ],
+        store={"kind": "embedded", "ok": True, "error": None},
+        live={"ready": True, "behind_commits": 0, "lag_s": 0.0, "error": None},
+        problems=[],
+    )
+    status: str
+    version: str
+    uptime_s: float
+    sources: list[SourceOut]
+    store: StoreOut
+    live: LiveOut
+    problems: list[str]
+
+
+@router.get("/health", tags=["operation"])
+def health(rooms: Rooms) -> HealthOut:
+    """Whether all is well, and if not, what is wrong, in words."""
+    sources = [
+        SourceOut(
+            name=s.name,
+            url=s.url,
+            connected=s.connected,
+            since=utc(s.since_ns),
+            messages=s.messages,
+            bytes=s.bytes,
+            last=None if s.last_ns is None else utc(s.last_ns),
+            connections=s.connections,
+            at_most_once=list(s.at_most_once),
+            error=s.error,
+        )
+        for s in rooms.sources()
+    ]
+    fault, behind_s = rooms.store_fault(), rooms.live.lag_s()
+    problems = [f"broker {s.url}: {s.error}" for s in sources if s.error]
+    problems += [f"store: {fault}"] if fault else []
+    problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
+    if behind_s > _LAG_S_MAX:
+        problems.append(f"windows and anomalies are {behind_s:.0f} s behind the readings")
+    return HealthOut(
+        status="degraded" if problems else "ok",
+        version=rooms.version,
+        uptime_s=round((rooms.now_ns() - rooms.started_ns) / 1e9, 1),
+        sources=sources,
+        store=StoreOut(kind=rooms.kind, ok=fault is None, error=fault),
+        live=LiveOut(
+            ready=rooms.live.fault is None,
+            behind_commits=rooms.live.lag(),
+            lag_s=round(behind_s, 3),
+            error=rooms.live.fault,
+        ),
+        problems=problems,
+    )
