@@ -223,7 +223,8 @@ def _analysis(store: "Store", teller: "Teller", settings: "Settings") -> "Live":
     from kernels.warm import warm
 
     warm()
-    live = Live(store, settings.where, teller.found)
+    keep_ns = settings.keep_readings * DAY_NS or None
+    live = Live(store, settings.where, teller.found, keep_ns=keep_ns)
     live.start()
     return live
 

@@ -15,6 +15,7 @@ import structlog
 
 from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
 from analytics.oddities import Found, SeriesWatch
+from analytics.retention import forget_old
 from analytics.silence import DeviceWatch
 from analytics.windows import WindowBook
 from ingest.derived import SECOND_NS, Derived
@@ -26,6 +27,7 @@ from ingest.store import Store
 _ROWS_WAITING_MAX = 500_000
 _COMMITS_AT_ONCE = 500
 _SWEEP_S = 1.0
+_FORGET_S = 3600.0
 _PAUSES_S = (0.2, 1.0, 5.0)
 
 log = structlog.get_logger("emscher.analytics")
@@ -34,6 +36,7 @@ log = structlog.get_logger("emscher.analytics")
 class Live:
     """The one thread that keeps what is derived up with what is stored.
 
+    keep_ns   readings of gauges that are older are dropped, once they are in windows; None: none
     announce  is told what was found, after it is stored: anomalies that are new or have changed,
               and the ids of those that are disproved
     """
@@ -45,7 +48,9 @@ class Live:
         announce: Callable[[Found], None],
         *,
         now_ns: Callable[[], int] = time.time_ns,
+        keep_ns: int | None = None,
     ) -> None:
+        self._keep_ns, self._forgot_ns = keep_ns, 0
         self._store, self._where, self._announce, self._now_ns = store, where, announce, now_ns
         self._waiting: deque[tuple[int, Rows]] = deque()
         self._rows_waiting = 0
@@ -141,6 +146,9 @@ class Live:
             return False
         elif self._to_load:
             found.add(self._load())
+        elif self._now_ns() - self._forgot_ns >= _FORGET_S * SECOND_NS:
+            self._forgot_ns = self._now_ns()
+            forget_old(self._store, self._keep_ns, self._now_ns())
         if self._now_ns() - self._swept_ns >= _SWEEP_S * SECOND_NS and not self._to_load:
             self._swept_ns = self._now_ns()
             found.add(self._devices.sweep())

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 
 from analytics.grouping import Groups, grouped, in_parts, valid
 from analytics.wording import clock, lasting, told
-from ingest.derived import Anomaly
+from ingest.derived import HOUR_NS, Anomaly
 from ingest.quantity import Kind, quantity
 from ingest.store import Source
 from kernels import flatline, spike
 
 NEVER_NS = int(np.iinfo(np.int64).min)
+LEARNING_NS = 2 * 24 * HOUR_NS
+"""How long after a beginning nothing new is said of a series whose older readings were dropped."""
+
 ALWAYS_NS = int(np.iinfo(np.int64).max)
 
 
@@ -97,11 +100,18 @@ class SeriesWatch:
 
     def _rebuild(self, slots: NDArray[np.int64]) -> Found:
         self._meet(slots)
-        names = {self._source.name_of(int(slot)) for slot in slots}
+        # Where readings were dropped since then, and where what is left must be learnt from first,
+        # what was found stays as it is.
+        kept_ns = self._source.forgotten_ns(slots.astype(np.int32)).tolist()
+        names = {
+            tuple(self._source.name_of(slot)): since + LEARNING_NS if since > NEVER_NS else since
+            for slot, since in zip(slots.tolist(), kept_ns, strict=True)
+        }
         before = {
             a.id: a
-            for a in self._source.anomalies(devices=sorted({name.device for name in names}))
-            if a.kind in self.KINDS and (a.device, a.quantity, a.channel) in names
+            for a in self._source.anomalies(devices=sorted({name[0] for name in names}))
+            if a.kind in self.KINDS
+            and a.start_ns >= names.get((a.device, a.quantity, a.channel), ALWAYS_NS)
         }
         self._spikes.reset(slots)
         self._flats.reset(slots)
@@ -110,7 +120,11 @@ class SeriesWatch:
         always = np.full(len(slots), ALWAYS_NS)
         groups = grouped(valid(self._source.within(slots.astype(np.int32), -always, always)))
         self._newest_ns[slots] = NEVER_NS
-        now = {a.id: a for a in self._follow(groups).changed}
+        now = {
+            a.id: a
+            for a in self._follow(groups).changed
+            if a.start_ns >= names[a.device, a.quantity, a.channel]
+        }
         return Found(
             [a for id, a in now.items() if before.get(id) != a],
             [id for id in before if id not in now],

@@ -98,7 +98,11 @@ class DeviceWatch:
         offsets = _offsets(slot)
         last_ns = dict(zip(slot[offsets[:-1]].tolist(), time_ns[offsets[1:] - 1], strict=True))
         stored = self._source.anomalies(devices=list(spans))
-        before = {a.id: a for a in stored if a.kind == "silence"}
+        before = {
+            a.id: a
+            for a in stored
+            if a.kind == "silence" and a.start_ns >= self._kept_ns(spans[a.device])
+        }
         standing = {device: self._open[device] for device in spans if device in self._open}
         self._rhythms.reset(np.array(list(last_ns)))
         now = {a.id: a for a in self._follow(slot, time_ns).changed}
@@ -109,6 +113,11 @@ class DeviceWatch:
             [a for id, a in now.items() if before.get(id) != a],
             [id for id in before if id not in now],
         )
+
+    def _kept_ns(self, spans: list[SeriesSpan]) -> int:
+        """Return the time from which on all arrivals of a device are known."""
+        numbers = np.array([span.number for span in spans], np.int32)
+        return int(self._source.forgotten_ns(numbers).max(initial=NEVER_NS))
 
     def sweep(self) -> Found:
         """Return the devices that have fallen silent by now."""

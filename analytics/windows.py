@@ -7,6 +7,7 @@ newest reading lies is still open: a question about it is answered from the read
 """
 
 from datetime import tzinfo
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,9 @@ class WindowBook:
             hi_ns[first] = np.iinfo(np.int64).max
         open_ns = _hour(np.where(met, newest_ns, 0))
         inside = ~met | ((open_ns >= lo_ns) & (open_ns < hi_ns))
-        spans = [(slot, lo_ns, hi_ns)]
+        # Of hours whose readings were dropped the windows stay as they are.
+        lo_ns = np.maximum(lo_ns, self._source.forgotten_ns(slot.astype(np.int32)))
+        spans = [(slot, lo_ns, np.maximum(lo_ns, hi_ns))]
         spans.append((slot[~inside], open_ns[~inside], open_ns[~inside] + HOUR_NS))
         return _spans(spans)
 
@@ -127,11 +130,14 @@ def read_windows(source: Source, series: int, width_ns: int, start_ns: int, end_
     stored = source.windows(series, width_ns, start_ns, end_ns)
     # Behind the last stored window lies the one that was open then, and what has come since.
     tail_ns = int(_hour(stored.start_ns)[-1]) if len(stored) else start_ns
-    again = changed[(changed >= start_ns // HOUR_NS * HOUR_NS) & (changed < tail_ns)]
+    # Where readings were dropped, only the stored ones are true.
+    kept_ns = int(source.forgotten_ns(np.array([series], np.int32))[0])
+    tail_ns = max(tail_ns, kept_ns)
+    again = changed[(changed >= max(start_ns // HOUR_NS * HOUR_NS, kept_ns)) & (changed < tail_ns)]
     stored = stored.take(~np.isin(_hour(stored.start_ns), again) & (stored.start_ns < tail_ns))
     # What touches the span may hold readings after it, up to the end of its last hour.
     from_ns = np.append(again, tail_ns)
-    upto_ns = np.append(np.minimum(again + HOUR_NS, tail_ns), _up(end_ns, HOUR_NS))
+    upto_ns = np.append(np.minimum(again + HOUR_NS, tail_ns), max(_up(end_ns, HOUR_NS), tail_ns))
     numbers = np.full(len(from_ns), series, np.int32)
     made = _made(valid(source.within(numbers, from_ns, upto_ns)), width_ns)
     both = Windows.joined([stored, made])
@@ -151,8 +157,45 @@ def read_days(
     rows = valid(source.scan([series], int(edges_ns[0]), int(edges_ns[-1])))
     made = kernel.windows_at(rows.time_ns, rows.value, edges_ns)
     found = _columns(made, 24 * HOUR_NS, np.full(len(made), series))
-    full = made.count > 0
+    kept_ns = int(source.forgotten_ns(np.array([series], np.int32))[0])
+    if kept_ns > edges_ns[0]:
+        found = _with_old_days(source, series, edges_ns, kept_ns, found)
+    full = found.count > 0
     return found.take(full), edges_ns[1:][full]
+
+
+def _with_old_days(
+    source: Source, series: int, edges_ns: NDArray[np.int64], kept_ns: int, days: Windows
+) -> Windows:
+    """Return days out of quarter-hours where readings were dropped, and the others as they are."""
+    ends = int(np.searchsorted(edges_ns[:-1], kept_ns))
+    parts = [days.take(np.arange(len(days)) >= ends)]
+    quarters = read_windows(source, series, WIDTHS_NS[1], int(edges_ns[0]), int(edges_ns[ends]))
+    of = np.searchsorted(edges_ns, quarters.start_ns, side="right") - 1
+    for day in range(ends):
+        own = quarters.take(of == day)
+        if len(own):
+            count = int(own.count.sum())
+            columns = (
+                own.min.min(), own.max.max(), float(own.mean @ own.count) / count, own.last[-1],
+            )  # fmt: skip
+            told = (np.array([one]) for one in columns)
+            parts.append(
+                Windows(
+                    np.array([series], np.int32), np.array([24 * HOUR_NS]),
+                    edges_ns[day : day + 1], np.array([count]), *told,
+                )
+            )  # fmt: skip
+        else:
+            parts.append(Windows(*(c[:1] for c in _no_day(series, int(edges_ns[day])))))
+    found = Windows.joined(parts)
+    return found.take(np.argsort(found.start_ns, kind="stable"))
+
+
+def _no_day(series: int, start_ns: int) -> tuple[NDArray[Any], ...]:
+    zero = np.zeros(1)
+    whole = (np.array([series], np.int32), np.array([24 * HOUR_NS]), np.array([start_ns]))
+    return (*whole, np.zeros(1, np.int64), zero, zero, zero, zero)
 
 
 def _made(rows: Rows, width_ns: int) -> Windows:

@@ -27,7 +27,7 @@ from ingest.reading import Envelope
 _KEEPALIVE_S = 60
 _RETRY_S = (1.0, 30.0)
 _FAILURES_MAX = 10
-_STEADY_NS = 30 * 10**9  # a connection that held so long was none that is cut at once
+_STEADY_NS = 2 * 10**9  # a connection that held so long was none that is cut at once
 _TOPICS_TOLD = 20
 _LEAVE_S = 1.0
 _ROOM_PATIENCE_S = 0.2

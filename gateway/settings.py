@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     keep_messages: int = Field(
         30, ge=0, le=36_525, description="days that messages are kept as they came; 0: none are"
     )
+    keep_readings: int = Field(
+        0, ge=0, le=36_525, description="days that readings of gauges are kept; 0: for ever"
+    )
     store: Literal["embedded", "influx"] = Field("embedded", description="where readings go")
     influx_url: str = Field("http://127.0.0.1:8086", description="store influx: its address")
     influx_bucket: str = Field("emscher", description="its bucket, or database[/retention]")

@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import astuple, replace
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from ingest.derived import Derived
 from ingest.device import Device
-from ingest.memory import Fact
 from ingest.reading import Rows, Series
 from ingest.store.file import File
 from ingest.store.judgement import Judgement, Stored, judged, near
@@ -31,6 +30,7 @@ from ingest.store.latest import Latest
 from ingest.store.port import Commit, Counts, Outcome, Receipt, Refusal, tally
 from ingest.store.questions import Questions
 from ingest.store.schema import prepare, text
+from ingest.store.writing import legible, put, put_devices, put_facts
 
 _KEYS_MAX = 200_000
 _QUARANTINE_BYTES_MAX = 512 * 2**20
@@ -88,6 +88,7 @@ class EmbeddedStore(Questions):
         self._devices = {device.id: device for device in devices}
         ((self._commit, *counts, self._refused),) = all_of("SELECT * FROM counts")
         self._counts = Counts(*counts)
+        self._forgotten = dict(all_of("SELECT * FROM forgotten"))
         keys = all_of("SELECT key FROM keys ORDER BY commit_id")
         self._keys: dict[bytes, None] = {bytes(key): None for (key,) in keys}
         ((self._refused_bytes,),) = all_of(
@@ -139,8 +140,8 @@ class EmbeddedStore(Questions):
                 self._put_series(names)
                 self._put_rows(commit.rows, found, number)
                 self._put_latest(touched, newest)
-                self._put_devices(commit.devices)
-                self._put_facts(commit.facts, number)
+                put_devices(self._write, commit.devices)
+                put_facts(self._write, commit.facts, number)
                 refused_bytes = self._put_refusals(commit)
                 forgotten = self._put_keys(keys, number)
                 self._put_counts(number, counts, len(commit.refusals))
@@ -149,7 +150,7 @@ class EmbeddedStore(Questions):
             self._commit, self._counts = number, counts
             self._latest.take(touched, newest)
             for device in commit.devices:
-                self._devices[text(device.id)] = _legible(device)
+                self._devices[text(device.id)] = legible(device)
             self._refused_bytes = refused_bytes
             self._refused += len(commit.refusals)
             self._keys.update(dict.fromkeys(keys))
@@ -185,20 +186,9 @@ class EmbeddedStore(Questions):
             found |= {(number, at): (value, quality) for number, at, value, quality in rows}
         return found
 
-    def _put(self, con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows in one statement: one for each row would take a hundred times as long."""
-        if rows:
-            columns = ", ".join("unnest(?)" for _ in rows[0])
-            con.execute(
-                f"INSERT INTO {table} SELECT {columns}",
-                [list(column) for column in zip(*rows, strict=True)],
-            )
-
     def _put_series(self, names: int) -> None:
         fresh = self._names[self._numbered : names]
-        self._put(
-            self._write, "series", [(self._numbered + i, *one) for i, one in enumerate(fresh)]
-        )
+        put(self._write, "series", [(self._numbered + i, *one) for i, one in enumerate(fresh)])
 
     def _put_rows(self, rows: Rows, found: Judgement, number: int) -> None:
         write = self._write
@@ -230,42 +220,6 @@ class EmbeddedStore(Questions):
             self._write.execute(f"INSERT INTO superseded SELECT *, {number} FROM outdated")
             self._write.unregister("outdated")
 
-    def _put_devices(self, devices: list[Device]) -> None:
-        told = {one.id: one for one in map(_legible, devices)}
-        if told:
-            con = self._write
-            con.execute("DELETE FROM devices WHERE id IN (SELECT unnest(?))", [list(told)])
-            rows = [
-                (
-                    d.id,
-                    d.name,
-                    d.model,
-                    d.format,
-                    d.source,
-                    d.first_ns,
-                    d.last_ns,
-                    json.dumps(state),
-                )
-                for d in told.values()
-                for state in [dict(d.state)]
-            ]
-            self._put(con, "devices", rows)
-
-    def _put_facts(self, facts: list[Fact], number: int) -> None:
-        newest = {(text(one.format), text(one.name)): one.value for one in facts}
-        if newest:
-            formats, names = zip(*newest, strict=True)
-            self._write.execute(
-                "DELETE FROM facts WHERE (format, name) IN (SELECT unnest(?), unnest(?))",
-                [list(formats), list(names)],
-            )
-            rows = [
-                (*place, json.dumps(value), number)
-                for place, value in newest.items()
-                if value is not None
-            ]
-            self._put(self._write, "facts", rows)
-
     def _put_refusals(self, commit: Commit) -> int:
         """Write refusals, drop the oldest beyond the bound, and return the bytes that lie there."""
         rows = [
@@ -273,7 +227,7 @@ class EmbeddedStore(Questions):
              *map(text, (r.rule, r.expected, r.found)), r.envelope.payload, r.envelope.retained)
             for number, r in enumerate(commit.refusals, self._refused + 1)
         ]  # fmt: skip
-        self._put(self._write, "quarantine", rows)
+        put(self._write, "quarantine", rows)
         size = self._refused_bytes + sum(map(_size, commit.refusals))
         if commit.released:
             ((freed,),) = self._write.execute(
@@ -299,7 +253,7 @@ class EmbeddedStore(Questions):
 
     def _put_keys(self, keys: list[bytes], number: int) -> list[bytes]:
         """Write the keys and return those that are old enough to be forgotten."""
-        self._put(self._write, "keys", [(key, number) for key in keys])
+        put(self._write, "keys", [(key, number) for key in keys])
         if len(self._keys) + len(keys) <= self._keys_max:
             return []
         # A tenth at a time: forgetting costs a pass over the table.
@@ -344,9 +298,45 @@ class EmbeddedStore(Questions):
                 tuple(text(fact) if isinstance(fact, str) else fact for fact in astuple(a))
                 for a in found.values()
             ]
-            self._put(con, "anomalies", rows)
+            put(con, "anomalies", rows)
             con.execute("UPDATE derived SET through = ?", [derived.through])
         self._checkpoint_if_due()
+
+    def forget(self, series: NDArray[np.int32], before_ns: NDArray[np.int64]) -> int:
+        """Drop the readings of series[k] before before_ns[k], and return how many."""
+        self._mend()
+        with self._lock:
+            gone = self._drop(series, before_ns)
+            newest = self._latest.without(series, before_ns, gone)
+            with self._file.transaction(self._write):
+                con = self._write
+                con.register("old", {"series": series, "before_ns": before_ns})
+                for table in ("readings", "superseded"):
+                    con.execute(
+                        f"DELETE FROM {table} USING old WHERE {table}.series = old.series"
+                        f" AND {table}.time_ns < old.before_ns"
+                    )
+                con.execute("DELETE FROM forgotten USING old WHERE forgotten.series = old.series")
+                con.execute("INSERT INTO forgotten SELECT * FROM old")
+                con.unregister("old")
+                self._put_latest(series, newest)
+            self._forgotten.update(zip(series.tolist(), before_ns.tolist(), strict=True))
+            self._latest.take(series, newest)
+        self._checkpoint_if_due()
+        return int(gone.sum())
+
+    def _drop(self, series: NDArray[np.int32], before_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return how many readings of each series are older; drop them where they lie elsewhere."""
+        gone = np.zeros(len(series), np.int64)
+        with self._asking() as cursor:
+            asked = {"place": np.arange(len(series)), "series": series, "before_ns": before_ns}
+            cursor.register("old", asked)
+            found = cursor.execute(
+                "SELECT place, count(*) AS count FROM readings r JOIN old ON r.series = old.series"
+                " AND time_ns < before_ns GROUP BY place"
+            ).fetchnumpy()
+        gone[found["place"]] = found["count"]
+        return gone
 
     def _checkpoint_if_due(self) -> None:
         """Write the log into the file when it is long; both writers wait meanwhile."""
@@ -371,18 +361,6 @@ def _size(refusal: Refusal) -> int:
     """Return what a refusal counts in the bound of the quarantine: as _REFUSAL_SIZE has it."""
     topic = text(refusal.envelope.topic).encode()
     return len(refusal.envelope.payload) + len(topic) + _REFUSAL_BYTES
-
-
-def _legible(device: Device) -> Device:
-    """Return the device as it will be read back."""
-    return replace(
-        device,
-        id=text(device.id),
-        name=text(device.name),
-        model=text(device.model),
-        format=text(device.format),
-        source=text(device.source),
-    )
 
 
 def _columns(rows: Rows, number: int) -> dict[str, NDArray[np.generic]]:

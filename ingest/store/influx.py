@@ -188,6 +188,25 @@ class InfluxStore(EmbeddedStore):
             self._write.execute("INSERT INTO latest SELECT * FROM newest")
             self._write.unregister("newest")
 
+    def _drop(self, series: NDArray[np.int32], before_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+        where = [self._where(number) for number in series.tolist()]
+        gone = np.zeros(len(series), np.int64)
+        asked = [
+            f'SELECT count("value") FROM {MEASUREMENT} WHERE {facts} AND time < {at}'
+            for facts, at in zip(where, before_ns.tolist(), strict=True)
+        ]
+        for answer in self._wire.ask(asked):
+            gone[answer.statement] = answer.values[0][1]
+        told = zip(where, before_ns.tolist(), gone.tolist(), strict=True)
+        dropped = [
+            f"DELETE FROM {MEASUREMENT} WHERE {facts} AND time < {at}"
+            for facts, at, count in told
+            if count
+        ]
+        for _ in self._wire.ask(dropped):
+            pass
+        return gone
+
     # What is asked
 
     def _where(self, number: int) -> str:

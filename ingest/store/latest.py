@@ -106,6 +106,15 @@ class Latest:
             for name, column in columns.items():
                 getattr(self, name)[touched] = column
 
+    def without(
+        self, series: NDArray[np.int32], before_ns: NDArray[np.int64], gone: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the columns of these series once so many readings before these times have gone."""
+        columns = {name: getattr(self, name)[series] for name in _COLUMNS}
+        columns["count"] -= gone
+        columns["first_ns"] = np.where(gone > 0, before_ns, columns["first_ns"])
+        return columns
+
     def rows(self) -> Rows:
         """Return the newest reading of every series that has one, by number."""
         with self.lock:

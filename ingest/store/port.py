@@ -149,6 +149,12 @@ class Sink(Protocol):
     def put_derived(self, derived: Derived) -> None:
         """Write windows and anomalies in one commit; StoreUnavailable as above."""
 
+    def forget(self, series: NDArray[np.int32], before_ns: NDArray[np.int64]) -> int:
+        """Drop the readings of series[k] before before_ns[k], both (k,), and return how many.
+
+        It is remembered (`forgotten_ns`); what is derived from them stays.
+        """
+
     def close(self) -> None:
         """Write what is in flight and let go of the store; later calls are errors."""
 
@@ -210,6 +216,9 @@ class Source(Protocol):
 
     def received(self, start_ns: int, end_ns: int, series: Sequence[int] | None = None) -> Rows:
         """Return the readings that were received in [start_ns, end_ns), by (series, time)."""
+
+    def forgotten_ns(self, series: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return for each series the time before which readings were dropped, or int64's least."""
 
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""

@@ -39,6 +39,7 @@ class Questions(ABC):
         self._devices: dict[str, Device] = {}
         self._latest = Latest.empty(0)
         self._counts = Counts()
+        self._forgotten: dict[int, int] = {}
         self._commit = 0
 
     @abstractmethod
@@ -187,6 +188,11 @@ class Questions(ABC):
             sql += " AND series IN (SELECT unnest(?))"
             args.append([int(number) for number in series])
         return self._rows(f"{sql} ORDER BY series, time_ns", *args)
+
+    def forgotten_ns(self, series: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return for each series the time before which readings were dropped, or int64's least."""
+        known = self._forgotten
+        return np.array([known.get(one, NEVER_NS) for one in series.tolist()], np.int64)
 
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""

@@ -26,6 +26,11 @@ class Fault(NamedTuple):
     body: str = '{"error":"as it was told to"}'
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that break off: that is what they are here for."""
+
+
 class FailingProxy:
     """Listens on a free port before `upstream`; `fault(method, path)` says what goes wrong."""
 
@@ -89,7 +94,7 @@ class FailingProxy:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from store_adapters import ALWAYS, Row, commit, everything, lying, named, refusal
 
@@ -205,3 +206,28 @@ def test_readers_see_whole_commits_and_all_that_returned_while_others_append(sto
         thread.join()
     assert faults == []
     assert len(everything(store)) == 298
+
+
+def test_old_readings_are_dropped_and_that_is_remembered(opened):
+    store = opened()
+    a, b, c = named(store, "a", "b", "c")
+    rows = [Row(number, at, float(at)) for number in (a, b, c) for at in range(10)]
+    store.append(commit(rows))
+    store.append(commit([Row(a, 1, 7.0), Row(a, 8, 7.0)]))
+    counts = store.counts()
+    gone = store.forget(np.array([a, b], np.int32), np.array([5, 9], np.int64))
+    assert gone == 14
+    for turn in range(2):
+        if turn:
+            store.close()
+        again = opened() if turn else store
+        kept = [(number, at) for number, at, *_ in everything(again)]
+        assert kept == [(a, at) for at in range(5, 10)] + [(b, 9)] + [(c, at) for at in range(10)]
+        least = -(2**63)
+        numbers = np.array([c, b, a], np.int32)
+        assert again.forgotten_ns(numbers).tolist() == [least, 9, 5]
+        assert [(s.first_ns, s.last_ns, s.count) for s in again.series()] == [
+            (5, 9, 5), (9, 9, 1), (0, 9, 10),
+        ]  # fmt: skip
+        assert again.history(a).time_ns.tolist() == [8]
+        assert again.counts() == counts
