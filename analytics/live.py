@@ -142,7 +142,7 @@ class Live:
         if len(groups):
             found.add(self._series.update(groups))
             found.add(self._devices.update(groups))
-        elif self._stopping.is_set() and through == self._through:
+        elif self._stopping.is_set() and through == self._through and self._has_all():
             return False
         elif self._to_load:
             found.add(self._load())
@@ -163,6 +163,11 @@ class Live:
             if found.changed or found.retracted:
                 self._announce(found)
         return True
+
+    def _has_all(self) -> bool:
+        """Return whether nothing is offered or to be read up: it may have come since the look."""
+        with self._changed:
+            return not self._behind and not self._waiting
 
     def _take(self) -> tuple[Rows, int]:
         """Return the rows of the next commits, by (series, time), and the last of the commits."""

@@ -81,10 +81,7 @@ class DeviceWatch:
     def rebuild(self, devices: list[str]) -> Found:
         """Make the silences of devices again, from all of their arrivals."""
         found = Found()
-        spans: dict[str, list[SeriesSpan]] = {device: [] for device in devices}
-        for span in self._source.series() if devices else []:
-            if span.series.device in spans:
-                spans[span.series.device].append(span)
+        spans = {device: self._source.series(device) for device in devices}
         heard = [device for device in spans if spans[device]]
         for part in in_parts(heard, [sum(s.count for s in spans[device]) for device in heard]):
             found.add(self._rebuild({device: spans[device] for device in part}))

@@ -98,11 +98,8 @@ def latest(
 ) -> Page[LatestOut]:
     """The newest reading of every series, by the time at which it was sampled."""
     after = -1 if cursor is None else place(cursor, tuple[int])[0]
-    rows = rooms.store.latest()
+    rows = rooms.store.latest(device)
     rows = rows.take(rows.series > after)
-    if device is not None:
-        own = [span.number for span in rooms.store.series(device)]
-        rows = rows.take(np.isin(rows.series, own))
     names: dict[int, Series] = {}
     wanted: list[int] = []
     for at, number in enumerate(rows.series.tolist()):

@@ -79,6 +79,7 @@ class EmbeddedStore(Questions):
         for number, series in enumerate(lying[len(self._names) :], len(self._names)):
             self._names.append(series)
             self._numbers[series] = number
+            self._of_device.setdefault(series.device, []).append(number)
         self._numbered = len(lying)
         self._latest = self._lying_latest(len(self._names))
         devices = [
@@ -117,6 +118,7 @@ class EmbeddedStore(Questions):
                 number = self._numbers.setdefault(series, len(self._names))
                 if number == len(self._names):
                     self._names.append(series)
+                    self._of_device.setdefault(series.device, []).append(number)
         return number
 
     def known(self, keys: Iterable[bytes]) -> set[bytes]:

@@ -1,7 +1,7 @@
 """What is newest of every series, in memory: the answer to "latest", and the test for "late"."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,23 +115,28 @@ class Latest:
         columns["first_ns"] = np.where(gone > 0, before_ns, columns["first_ns"])
         return columns
 
-    def rows(self) -> Rows:
-        """Return the newest reading of every series that has one, by number."""
+    def rows(self, numbers: Sequence[int] | None = None) -> Rows:
+        """Return the newest reading of every series (of these) that has one, by number."""
         with self.lock:
-            at = np.flatnonzero(self.time_ns != NEVER_NS)
+            at = self._known(numbers)
             return Rows.of(
                 at, self.time_ns[at], self.value[at], self.received_ns[at], self.quality[at]
             )
 
-    def spans(self) -> tuple[list[int], list[int], list[int], list[int]]:
-        """Return first and newest time, count and last receipt of every slot."""
+    def spans(self, numbers: Sequence[int] | None = None) -> list[tuple[int, int, int, int]]:
+        """Return number, first and newest time, and count of every series (of these) with any."""
         with self.lock:
-            return (
-                self.first_ns.tolist(),
-                self.time_ns.tolist(),
-                self.count.tolist(),
-                self.heard_ns.tolist(),
-            )
+            at = self._known(numbers)
+            columns = (at, self.first_ns[at], self.time_ns[at], self.count[at])
+        return list(zip(*(column.tolist() for column in columns), strict=True))
+
+    def _known(self, numbers: Sequence[int] | None) -> NDArray[np.intp]:
+        if numbers is None:
+            return np.flatnonzero(self.time_ns != NEVER_NS)
+        at = np.array(numbers, dtype=np.intp)
+        at = at[at < len(self.time_ns)]  # a number may be given and nothing be stored yet
+        known: NDArray[np.intp] = at[self.time_ns[at] != NEVER_NS]
+        return known
 
 
 _COLUMNS = ("time_ns", "value", "received_ns", "quality", "first_ns", "heard_ns", "count")

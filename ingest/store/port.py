@@ -223,8 +223,8 @@ class Source(Protocol):
     def history(self, series: int) -> Rows:
         """Return the values of a series that were overwritten, by time and then as they came."""
 
-    def latest(self) -> Rows:
-        """Return the newest reading by sampling time of every series that has one, by number."""
+    def latest(self, device: str | None = None) -> Rows:
+        """Return the newest reading by sampling time of every series (of a device), by number."""
 
     def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
         """Return the stored windows of one width that start in [start_ns, end_ns), by start."""

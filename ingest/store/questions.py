@@ -35,6 +35,7 @@ class Questions(ABC):
         self._file = file
         self._names: list[Series] = []
         self._numbers: dict[Series, int] = {}
+        self._of_device: dict[str, list[int]] = {}
         self._names_lock = threading.Lock()
         self._devices: dict[str, Device] = {}
         self._latest = Latest.empty(0)
@@ -75,7 +76,7 @@ class Questions(ABC):
     def devices(self) -> list[Device]:
         """Return every device, by id, with the time of its last word."""
         heard: dict[str, int] = {}
-        for series, at in zip(list(self._names), self._latest.spans()[3], strict=False):
+        for series, at in zip(list(self._names), self._latest.heard_ns.tolist(), strict=False):
             heard[series.device] = max(at, heard.get(series.device, NEVER_NS))
         found = [
             replace(device, last_ns=max(device.last_ns, heard.get(device.id, NEVER_NS)))
@@ -94,11 +95,10 @@ class Questions(ABC):
 
     def series(self, device: str | None = None) -> list[SeriesSpan]:
         """Return every series that has readings (of a device), by number."""
-        first, last, count, _ = self._latest.spans()
+        numbers = None if device is None else self._of_device.get(device, [])
         return [
-            SeriesSpan(number, series, first[number], last[number], count[number])
-            for number, series in enumerate(self._names[: len(count)])
-            if count[number] and (device is None or series.device == device)
+            SeriesSpan(number, self._names[number], *span)
+            for number, *span in self._latest.spans(numbers)
         ]
 
     def scan(
@@ -199,9 +199,9 @@ class Questions(ABC):
         where = "WHERE series = ? ORDER BY time_ns, replaced_by, rowid"
         return self._rows(f"SELECT {_READING} FROM superseded {where}", series)
 
-    def latest(self) -> Rows:
+    def latest(self, device: str | None = None) -> Rows:
         """Return the newest reading by sampling time of every series that has one, by number."""
-        return self._latest.rows()
+        return self._latest.rows(None if device is None else self._of_device.get(device, []))
 
     def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
         """Return the stored windows of one width that start in [start_ns, end_ns), by start."""

@@ -98,10 +98,9 @@ class World:
         """Leave no room for some seconds, mostly so that a write breaks off in the middle."""
         filler = self.data / "filler"
         try:
-            with filler.open("wb") as file, contextlib.suppress(OSError):
-                while True:
-                    file.write(os.urandom(1 << 16))
-                    file.flush()
+            with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+                while file.write(bytes(1 << 16)):
+                    pass
             time.sleep(1 + 2 * chance.random())
         finally:
             filler.unlink()
