@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ from api_town import NOON_NS, problem_of, served
 from prometheus_client.parser import text_string_to_metric_families
 
 import api.console
+from api.server import listening_on
 
 FOLDER = Path(api.console.__file__).with_name("console")
 TYPES = {
@@ -120,6 +122,15 @@ def test_metrics_are_what_prometheus_reads(known, client):
     assert values["emscher_store_ok",] == 1
     assert families["emscher_messages"].type == "counter"
     assert all(family.documentation for family in families.values())
+
+
+def test_an_answer_is_not_held_back_by_the_network(town):
+    """What is accepted sends at once: head and body are two writes."""
+    with listening_on("x", "127.0.0.1", 0) as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+            with accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_metrics_follow_health(town):
