@@ -6,7 +6,7 @@ A message whose readings carry the time of receipt, or that carries none, would 
 it is known by its key instead, which is kept in the same commit. So is a frame that several
 gateways heard: each of them states a time and a signal of its own.
 
-A limit: a message with neither a time nor an identity, that equals one of the last 200,000 such,
+A limit: a message with neither a time nor an identity, that equals one of the last 2,000,000 such,
 and that was on its way when the connection broke, is taken for that one. Nothing in MQTT tells
 the two apart: a broker may number its messages anew when it starts again.
 """

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import astuple
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,14 @@ from ingest.device import Device
 from ingest.reading import Rows, Series
 from ingest.store.file import File
 from ingest.store.judgement import Judgement, Stored, judged, near
+from ingest.store.keys import Keys
 from ingest.store.latest import Latest
 from ingest.store.port import Commit, Counts, Outcome, Receipt, Refusal, tally
 from ingest.store.questions import Questions
 from ingest.store.schema import prepare, text
 from ingest.store.writing import legible, put, put_devices, put_facts
 
-_KEYS_MAX = 200_000
+_KEYS_MAX = 2_000_000
 _QUARANTINE_BYTES_MAX = 512 * 2**20
 _REFUSAL_BYTES = 512  # what a refusal takes beside its message: even empty ones must not pile up
 
@@ -90,11 +90,21 @@ class EmbeddedStore(Questions):
         ((self._commit, *counts, self._refused),) = all_of("SELECT * FROM counts")
         self._counts = Counts(*counts)
         self._forgotten = dict(all_of("SELECT * FROM forgotten"))
-        keys = all_of("SELECT key FROM keys ORDER BY commit_id")
-        self._keys: dict[bytes, None] = {bytes(key): None for (key,) in keys}
+        self._keys = self._lying_keys()
         ((self._refused_bytes,),) = all_of(
             f"SELECT coalesce(sum({_REFUSAL_SIZE}), 0)::BIGINT FROM quarantine"
         )
+
+    def _lying_keys(self) -> Keys:
+        """Return the identities that are stored, read some thousands at a time."""
+        keys = Keys(self._keys_max)
+        found = self._write.execute(
+            "SELECT commit_id, list(key) FROM keys GROUP BY commit_id ORDER BY commit_id"
+        )
+        while rows := found.fetchmany(1000):
+            for commit, part in rows:
+                keys.add(map(bytes, part), commit)
+        return keys
 
     def _mend(self) -> None:
         """Open the file again if DuckDB has given it up; StoreUnavailable: not yet."""
@@ -155,9 +165,10 @@ class EmbeddedStore(Questions):
                 self._devices[text(device.id)] = legible(device)
             self._refused_bytes = refused_bytes
             self._refused += len(commit.refusals)
-            self._keys.update(dict.fromkeys(keys))
-            for key in forgotten:
-                del self._keys[key]
+            if forgotten is not None:
+                self._keys.forget(forgotten)
+            if keys:
+                self._keys.add(keys, number)
         self._checkpoint_if_due()
         return Receipt(number, found.outcome, added)
 
@@ -253,16 +264,13 @@ class EmbeddedStore(Questions):
         self._write.execute("DELETE FROM quarantine WHERE id <= ?", [last])
         return size
 
-    def _put_keys(self, keys: list[bytes], number: int) -> list[bytes]:
-        """Write the keys and return those that are old enough to be forgotten."""
+    def _put_keys(self, keys: list[bytes], number: int) -> int | None:
+        """Write the keys; return the last commit whose keys are forgotten, if any are."""
         put(self._write, "keys", [(key, number) for key in keys])
-        if len(self._keys) + len(keys) <= self._keys_max:
-            return []
-        # A tenth at a time: forgetting costs a pass over the table.
-        excess = len(self._keys) + len(keys) - self._keys_max * 9 // 10
-        old = list(islice(self._keys, excess))
-        self._write.execute("DELETE FROM keys WHERE key IN (SELECT unnest(?))", [old])
-        return old
+        last = self._keys.forgetting(len(keys))
+        if last is not None:
+            self._write.execute("DELETE FROM keys WHERE commit_id <= ?", [last])
+        return last
 
     def _put_counts(self, number: int, counts: Counts, refusals: int) -> None:
         self._write.execute(

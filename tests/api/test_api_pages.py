@@ -126,11 +126,12 @@ def test_metrics_are_what_prometheus_reads(known, client):
 
 def test_an_answer_is_not_held_back_by_the_network(town):
     """What is accepted sends at once: head and body are two writes."""
-    with listening_on("x", "127.0.0.1", 0) as listening:
-        with socket.create_connection(listening.getsockname()):
-            accepted, _ = listening.accept()
-            with accepted:
-                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with (
+        listening_on("x", "127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_metrics_follow_health(town):
