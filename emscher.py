@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 VERSION = version("emscher")
 DRAIN_S = 2.5
+SWITCH_S = 0.001  # a question must not wait five milliseconds for each thread that computes
 DAY_NS = 24 * 3600 * 10**9
 
 out = Console()
@@ -99,6 +100,7 @@ def up(
     """
     settings = settings_from(data=data, http=http, mqtt=mqtt, broker=broker or None, demo=demo)
     _log_to_terminal()
+    sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(_run(settings))
     except (GatewayError, IngestError, OSError) as error:

@@ -24,7 +24,7 @@ CHECKPOINT_BYTES = 16 * 2**20
 # question that needs more spills to a folder beside the file.
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "checkpoint_threshold": "1TB",
-    "memory_limit": "256MB",
+    "memory_limit": "128MB",
 }
 _URGENT = 4  # so many times as long, and the checkpoint waits for readers; before, it makes way
 

@@ -204,7 +204,9 @@ def test_from_publishing_to_the_answer(tmp_path, town, mosquitto, full_size):
     try:
         emscher.start()
         eventually("it is ready", lambda: emscher.get("/v1/health")["sources"][0]["connected"])
-        process = publishing(mosquitto.port, town[: 30_000 if full_size else 8_000], 1, 1000.0)
+        publishing(mosquitto.port, town[:8_000], 1).join()  # every device has spoken before
+        eventually("they are known", lambda: emscher.received() >= 8_000 and at_rest(emscher))
+        process = publishing(mosquitto.port, town[8_000 : 38_000 if full_size else 18_000], 1, 1e3)
         time.sleep(1)
         times = sorted(probed(emscher, mosquitto.port, process))
         process.join()
