@@ -281,7 +281,10 @@ def _brokers(
     """Return the brokers to listen to by name; start the embedded one where none is named."""
     if settings.broker:
         addresses = [broker_address(url) for url in settings.broker]
-        return None, {f"{one.host}:{one.port}": one for one in addresses}
+        named = {f"{one.host}:{one.port}": one for one in addresses}
+        if len(named) < len(addresses):
+            raise SettingsError("broker: expected each broker once, found one of them twice")
+        return None, named
     from gateway.service import embedded_broker
     from gateway.session import client_id
 

@@ -21,11 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def seconds(request: pytest.FixtureRequest) -> float:
     """For how long messages come and faults happen."""
-    minutes = request.config.getoption("--chaos-minutes")
+    # Without this folder on the command line pytest does not know the options.
+    minutes = request.config.getoption("--chaos-minutes", default=None)
     return CI_SECONDS if minutes is None else 60.0 * minutes
 
 
 @pytest.fixture(scope="session")
 def asked_seed(request: pytest.FixtureRequest) -> int | None:
     """The seed that was asked for, if one was."""
-    return request.config.getoption("--chaos-seed")
+    return request.config.getoption("--chaos-seed", default=None)
