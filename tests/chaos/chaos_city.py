@@ -10,9 +10,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from running_emscher import Emscher, eventually
 
 from fleet.sim_run import Run
+from gateway.broker import ACK_WAIT_S
 
 PATIENCE_S = 120.0
 _IN_FLIGHT = 300
+_REST_S = ACK_WAIT_S + 3.0
 # Every device tells a time of its own: what is read at its receipt can't be the same twice.
 _CITY = """
 title = "A small city to break"
@@ -120,14 +122,18 @@ class Publisher:
 
 
 def settled(emscher: Emscher, messages: int) -> None:
-    """Wait until nothing is on its way any more: all ended, and all derived."""
+    """Wait until nothing is on its way any more: all ended, and all derived.
+
+    What was delivered and not acknowledged when Emscher was killed comes again after the broker's
+    wait, and repetitions count as received too: so nothing may come for longer than that.
+    """
     eventually("all ended", lambda: emscher.received() >= messages, PATIENCE_S)
     eventually("all is derived", lambda: _at_rest(emscher), PATIENCE_S)
 
 
 def _at_rest(emscher: Emscher) -> bool:
     before = emscher.received()
-    time.sleep(0.7)
+    time.sleep(_REST_S)
     live = emscher.get("/v1/health")["live"]
     return bool(live["behind_commits"] == 0 and live["error"] is None
                 and emscher.received() == before)  # fmt: skip
