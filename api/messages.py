@@ -110,7 +110,11 @@ def origin(
     numbers, note = wanted_of(rooms, device, quantity, channel or "")
     past = _past(rooms)
     for number in numbers:
-        if found := past.origins(number, at_ns):
+        try:
+            found = past.origins(number, at_ns)
+        except (PayloadError, OSError, ValueError) as fault:  # of a codec in the data folder
+            raise ConflictError(f"a codec can't be used now: {fault}") from None
+        if found:
             series = {number: rooms.store.name_of(number)}
             told = [
                 OriginOut(

@@ -30,7 +30,7 @@ class CatalogWatch:
         self._catalog: Catalog | None = None
         self._fresh: set[str] = set()
         self._changed = threading.Event()
-        self._ended = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emscher-catalog", daemon=True)
         self.fault: str | None = None
 
@@ -48,7 +48,7 @@ class CatalogWatch:
 
     def stop(self) -> None:
         """Finish what is noted, as far as that goes at once; the rest comes at the next start."""
-        self._ended = True
+        self._ended.set()
         self._changed.set()
         self._thread.join(_STOP_S)
         if self._catalog is not None:
@@ -74,10 +74,9 @@ class CatalogWatch:
                     log.warning("new devices wait for the catalog", why=str(fault))
                 self.fault = str(fault)
                 self._fresh.update(todo)
-                if not self._ended:
-                    self._changed.wait(self._pause_s)
-                    self._changed.set()
-            if self._ended:
+                self._ended.wait(self._pause_s)  # not sooner, however many devices come
+                self._changed.set()
+            if self._ended.is_set():
                 return
 
     def _taken(self) -> set[str]:

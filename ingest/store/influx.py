@@ -100,6 +100,8 @@ class InfluxStore(EmbeddedStore):
         if self._laid_for > self._commit:  # the attempt before this one came to no end
             self._void_now.append(self._attempt)
             self._voids.add(self._attempt)
+        else:
+            self._void_now.clear()  # written with the last commit
         self._attempt += 1
         self._laid_for = number
         if found.replacing.any():

@@ -67,6 +67,16 @@ def test_what_is_not_there_is_said(plugged, changed, status, says):
     assert says in answer.json()["detail"]
 
 
+def test_a_codec_that_can_t_be_used_is_told(plugged):
+    def broken():
+        raise PayloadError("codec", "JavaScript", "a mistake in line 3")
+
+    plugged.past._fresh = broken
+    answer = plugged.client().get("/v1/readings/origin", params=NOW)
+    assert answer.status_code == 409
+    assert "a mistake in line 3" in answer.json()["detail"]
+
+
 def test_where_nothing_is_kept_that_is_said(plugged):
     plugged.app.state.house = dataclasses.replace(plugged.house, past=None)
     client = plugged.client()

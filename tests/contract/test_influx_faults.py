@@ -105,6 +105,22 @@ def test_a_correction_whose_commit_was_cut_off_is_one_after_a_restart_too(proxy,
     assert again.history(b).value.tolist() == [7.0]
 
 
+def test_attempts_that_came_to_no_end_are_told_once_each(proxy, opened):
+    """The books do not grow by what has failed once, however many commits follow."""
+    store = opened(influx().database()._replace(url=proxy.url))
+    (a,) = named(store, "a")
+    for k in range(4):
+        proxy.fail_writes(Fault(503), Fault(passed=True))
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                store.append(commit([Row(a, NOW + k * S, 1.0)]))
+        for turn in range(3):
+            store.append(commit([Row(a, NOW + k * S, float(turn))]))
+    voids = [attempt for (attempt,) in store._all("SELECT attempt FROM voids")]
+    assert len(voids) == len(set(voids)) == 8
+    assert [row[2] for row in everything(store)] == [2.0] * 4
+
+
 def test_questions_that_fail_are_told_and_answered_later(proxy, opened):
     store = opened(influx().database()._replace(url=proxy.url, timeout_ms=1000))
     (a,) = named(store, "a")
