@@ -199,10 +199,20 @@ class Archive:
                     if found:
                         yield found
 
-    def keep_tidy(self, ended: threading.Event) -> None:
-        """Drop and pack what is due, once a minute, until the event is set."""
-        while not ended.wait(_TIDY_S):
-            self.tidy()
+    @contextmanager
+    def tidied(self) -> Iterator["Archive"]:
+        """Drop and pack what is due once a minute, beside what happens inside."""
+        ended = threading.Event()
+
+        def work() -> None:
+            while not ended.wait(_TIDY_S):
+                self.tidy()
+
+        threading.Thread(target=work, name="emscher-archive", daemon=True).start()
+        try:
+            yield self
+        finally:
+            ended.set()
 
     def tidy(self) -> None:
         """Drop what is kept no longer, and pack one segment that is over anew."""

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -156,6 +157,7 @@ def test_messages_go_when_their_time_is_over_and_no_sooner(tmp_path):
 
 KEEP_AND_DIE = """
 import sys
+import time
 from pathlib import Path
 from ingest.archive import Archive
 from ingest.reading import Envelope
@@ -185,3 +187,15 @@ def test_a_folder_that_is_none_is_told(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreUnavailable, match="archive"):
         Archive(tmp_path / "file" / "messages")
+
+
+def test_it_is_tidied_by_itself(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingest.archive._TIDY_S", 0.01)
+    archive = Archive(tmp_path, S, now_ns=lambda: NOON + 3600 * S)
+    _keep(archive, _some(3))
+    with archive.tidied():
+        deadline = time.monotonic() + 20
+        while archive.held().messages:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert list(tmp_path.iterdir()) == []
