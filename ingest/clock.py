@@ -41,9 +41,11 @@ def rfc3339_ns(text: str) -> int:
     "T" may be a space, and the offset may lack its colon. A leap second is the second after.
     Errors  PayloadError when the text is not such an instant, or has no offset.
     """
-    digits = text[20:29]
-    if text[29:] in _ZULU and text[19] == "." and digits.isascii() and digits.isdigit():
-        return _second_ns(text[:19]) + int(digits)  # what network servers send
+    end = -6 if text.endswith("+00:00") else -1 if text.endswith("Z") else None
+    if end is not None and text[19:20] == ".":  # what network servers send
+        digits = text[20:end]
+        if len(digits) <= 9 and digits.isascii() and digits.isdigit():
+            return _second_ns(text[:19]) + int(digits) * 10 ** (9 - len(digits))
     fraction_ns, end = _fraction_ns(text)
     offset = text[end:]
     if offset in _ZULU:
