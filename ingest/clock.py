@@ -45,7 +45,7 @@ def rfc3339_ns(text: str) -> int:
     if end is not None and text[19:20] == ".":  # what network servers send
         digits = text[20:end]
         if len(digits) <= 9 and digits.isascii() and digits.isdigit():
-            return _second_ns(text[:19]) + int(digits) * 10 ** (9 - len(digits))
+            return _second_ns(text[:19]) + int(digits.ljust(9, "0"))
     fraction_ns, end = _fraction_ns(text)
     offset = text[end:]
     if offset in _ZULU:

@@ -5,9 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from influx_servers import end_all
 from store_adapters import ADAPTERS, Adapter
 
 from ingest.store import Store
+
+
+def pytest_sessionfinish() -> None:
+    """End the servers that tests have asked for."""
+    end_all()
 
 
 @pytest.fixture(params=ADAPTERS, ids=lambda adapter: adapter.name)

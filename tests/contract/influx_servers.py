@@ -1,7 +1,8 @@
 """Real servers that take line protocol: InfluxDB 1.6.7 behind nginx, and VictoriaMetrics.
 
 Debian's InfluxDB lacks /api/v2/write, so nginx passes it on to /write, as the documentation of
-InfluxDB 1.8 says that it means. They run for as long as the process that asked for them.
+InfluxDB 1.8 says that it means. They run until `end_all`, which the tests' conftest calls: a worker
+of pytest-xdist ends without running what is registered with atexit.
 """
 
 import atexit
@@ -12,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
@@ -20,6 +22,7 @@ from urllib.request import Request, urlopen
 from ingest.store import Server
 
 PATIENCE_S = 30.0
+_ENDS: list[Callable[[], None]] = []
 _INFLUX = """
 reporting-disabled = true
 bind-address = "127.0.0.1:{rpc}"
@@ -64,6 +67,17 @@ http {{
 """
 
 
+def _ending(end: Callable[[], None]) -> None:
+    _ENDS.append(end)
+    atexit.register(end)
+
+
+def end_all() -> None:
+    """End every server; again is harmless."""
+    while _ENDS:
+        _ENDS.pop()()
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody listens on now."""
     with socket.socket() as probe:
@@ -105,7 +119,7 @@ class Influx:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         self._influx: subprocess.Popen[bytes] | None = None
-        atexit.register(self.close)
+        _ending(self.close)
         self.start()
 
     @property
@@ -174,6 +188,6 @@ def victoria() -> str:
         server.wait(PATIENCE_S)
         shutil.rmtree(folder, ignore_errors=True)
 
-    atexit.register(end)
+    _ending(end)
     answers(f"http://127.0.0.1:{port}/health")
     return f"http://127.0.0.1:{port}"

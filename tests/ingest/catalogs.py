@@ -7,10 +7,19 @@ import socket
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pg8000.native
+
+_ENDS: list[Callable[[], None]] = []
+
+
+def end_all() -> None:
+    """End the server, where one runs: a worker of pytest-xdist runs nothing of atexit's."""
+    while _ENDS:
+        _ENDS.pop()()
 
 
 @cache
@@ -46,10 +55,13 @@ def _postgres() -> int:
     subprocess.run([*control, "-w", "-o", told, "start"], check=True, **quiet)
 
     def end() -> None:
+        if not data.exists():
+            return
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, **quiet)
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(end)
+    _ENDS.append(end)
     return port
 
 
