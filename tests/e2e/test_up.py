@@ -125,6 +125,8 @@ def test_ctrl_c_stores_what_was_accepted_and_ends_well(emscher: Emscher) -> None
     ]
     emscher.publish(sent)
     assert emscher.interrupt() == 0, emscher.log.read_text()
+    last = emscher.log.read_text().splitlines()[-1]
+    assert last.startswith("Stopped:"), "the last word is ours, and no library's"
     eventually("the broker is gone", lambda: not nats_servers(emscher.data))
     emscher.start()
     eventually("all have ended", lambda: emscher.received() >= len(sent))
