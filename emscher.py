@@ -174,6 +174,7 @@ async def _run(settings: "Settings") -> None:
             kind=settings.store,
             frames=intake.frames.of,
             all_frames=intake.frames.total,
+            facts=watch.facts,
         )
         await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
         out.print("Storing what was accepted …")
@@ -246,13 +247,9 @@ async def _serve(
     if settings.demo:
         from fleet.demo import run_demo
 
+        host, port, name, secret = broker.host, broker.port, broker.username, broker.password
         feeding = run_demo(
-            host=broker.host,
-            port=broker.port,
-            username=broker.username,
-            password=broker.password,
-            stop=stop,
-            report=_tell_demo,
+            host=host, port=port, username=name, password=secret, stop=stop, report=_tell_demo
         )
         tasks.append(asyncio.create_task(feeding))
     host, port = listening.getsockname()[:2]

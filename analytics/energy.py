@@ -1,65 +1,49 @@
 """How much energy (or gas, water, heat) flowed in each period, by one register.
 
-Computed when it is asked for, from all readings of the register, so that the answer depends on
-nothing but them: not on the question's span, nor on when anything arrived. For every span
+Computed when it is asked for, from all readings of the register and what people know of its meters,
+so that the answer depends on nothing but them: not on the question's span, nor on when anything
+arrived. For every span
 
     sum of the periods = change of the register + sum of the corrections
 
 to 1 part in 10^12 of all that the register has counted. A correction at the very end of a span
 counts for it, and one at its start does not.
 
-Source: docs/energy.md says how each step of a register is judged.
+Source: docs/energy.md says how each step of a register is judged, and what lies between readings.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.corrections import ASKED, Correction, corrections_of
 from analytics.grouping import valid
-from analytics.wording import lasting, told
+from analytics.register import RATE_CEILING, Unwrapped, unwrapped
+from ingest.derived import HOUR_NS
+from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.quantity import Kind, quantity
-from ingest.reading import Quality, Rows, Series
+from ingest.reading import Quality, Series
 from ingest.store import Source
-from kernels import register, spread
+from kernels import profile, spread
 
-GAP_RHYTHMS = 2.5
-DIP_READINGS = 4
-DIP_NS = 6 * 3_600_000_000_000
-# What nothing in a city's grid exceeds: a register that falls may have begun again from zero only
-# if what it shows now could have flowed since. 10 MW; 1,000 m3 an hour.
-RATE_CEILING = {"Wh": 10e6, "m3": 1e3}
-_CORRECTIONS = {
-    register.RESET: "reset",
-    register.GLITCH: "glitch",
-    register.UNEXPLAINED_DOWN: "unexplained",
-    register.REJECTED: "glitch",
-}
 ALWAYS_NS = int(np.iinfo(np.int64).max)
-
-
-@dataclass(frozen=True, slots=True)
-class Correction:
-    """What was added to the register's change so that the amounts come out right.
-
-    at_ns: the reading at which it shows, the end of the step
-    value  in the register's unit; 0 where only readings were rejected
-    """
-
-    kind: str
-    value: float
-    at_ns: int
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
     """What flowed in [start_ns, end_ns).
 
-    value     in the register's unit, never negative; None: nothing is known of this period
-    coverage  share of the period between measured readings no further apart than the gap limit
+    value        in the register's unit, never negative; None: nothing is known of this period
+    uncertainty  by how much the value may be wrong, from what the readings and the most that can
+                 flow leave open; 0: read at both ends; None: nothing limits it, or no value
+    known_from_ns, known_to_ns  the part of the period that the value is of: what lies between the
+                 first and the last reading; (start_ns, start_ns): none
+    coverage     share of the period between measured readings no further apart than the gap limit
+    method       how the sum of a gap was spread over it: "profile" or "linear"; None: no gap
     provisional  later readings may still change the judgement of one in this period
     """
 
@@ -69,21 +53,11 @@ class Period:
     quality: Quality | None
     coverage: float
     provisional: bool
+    uncertainty: float | None
+    known_from_ns: int
+    known_to_ns: int
+    method: str | None = None
     corrections: list[Correction] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
-    """A register whose steps have been judged: the judgement, and what flowed since its start.
-
-    gap_ns: the gap limit · rate_max: units per hour, the most that can flow · u (n,): cumulative
-    """
-
-    rows: Rows
-    judged: register.Judgement
-    u: NDArray[np.float64]
-    gap_ns: int
-    rate_max: float
 
 
 def registers(source: Source, device: str) -> list[Series]:
@@ -97,29 +71,21 @@ def registers(source: Source, device: str) -> list[Series]:
     return sorted(found, key=lambda s: (s.quantity != "active_energy_import", s))
 
 
-def unwrapped(rows: Rows, unit: str) -> Unwrapped:
-    """Judge all readings of one register, given by time."""
-    time_ns, value = rows.time_ns, rows.value
-    gap_ns = int(GAP_RHYTHMS * register.typical_gap(time_ns))
-    learnt = register.rate_max_learnt(time_ns, value)
-    rate_max = min(learnt, RATE_CEILING.get(unit, float("inf")))
-    judged = register.judge(
-        time_ns,
-        value,
-        gap_ns=gap_ns,
-        rate_max=rate_max,
-        dip_readings=DIP_READINGS,
-        dip_ns=DIP_NS,
-    )
-    return Unwrapped(rows, judged, spread.cumulative(judged.amount, judged.good), gap_ns, rate_max)
+def energy(
+    source: Source,
+    number: int,
+    edges_ns: NDArray[np.int64],
+    where: tzinfo = UTC,
+    facts: RegisterFacts = NOTHING_KNOWN,
+) -> list[Period]:
+    """Return what one register says of the periods between the edges (k+1,), k periods.
 
-
-def energy(source: Source, number: int, edges_ns: NDArray[np.int64]) -> list[Period]:
-    """Return what one register says of the periods between the edges (k+1,), k periods."""
+    where  the zone of the register's typical week · facts  what people know of its meters
+    """
     series = source.name_of(number)
     unit = quantity(series.quantity).unit
-    whole = unwrapped(valid(source.scan([number], -ALWAYS_NS, ALWAYS_NS)), unit)
-    return periods(whole, edges_ns, unit)
+    rows = valid(source.scan([number], -ALWAYS_NS, ALWAYS_NS))
+    return periods(unwrapped(rows, unit, where, facts), edges_ns, unit)
 
 
 def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Period]:
@@ -127,61 +93,125 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
     time_ns, judged = whole.rows.time_ns, whole.judged
     good_ns = time_ns[judged.good]
     if not len(good_ns):
-        return [Period(int(a), int(b), None, None, 0.0, False) for a, b in pairwise(edges_ns)]
+        return [_unknown(int(a), int(b)) for a, b in pairwise(edges_ns)]
     # What is known of a period that the readings only partly reach is told, with its coverage.
     known_ns = np.clip(edges_ns, good_ns[0], good_ns[-1])
-    distinct_ns, back = np.unique(known_ns, return_inverse=True)
-    at = spread.at_edges(time_ns, whole.u, judged.good, distinct_ns)
-    amount = np.diff(at.u[back])
-    exact = at.exact[back]
-    touched = np.diff(known_ns) > 0
+    at = _at_edges(whole, known_ns)
+    amount = np.diff(at.u)
+    doubt = np.maximum(at.below[1:] + at.above[:-1], at.above[1:] + at.below[:-1])
     covered = spread.coverage(time_ns, judged.good, whole.gap_ns, edges_ns)
     over_gap = spread.over_gap(time_ns, judged.good, whole.gap_ns, edges_ns)
     marked = _marked(whole, edges_ns)
-    corrections = _corrections(whole, unit)
+    corrections = corrections_of(whole, unit)
     at_ns = [correction.at_ns for correction in corrections]
+    method = "linear" if whole.profile is None else "profile"
     found = []
     for k in range(len(edges_ns) - 1):
         start_ns, end_ns = int(edges_ns[k]), int(edges_ns[k + 1])
-        if not touched[k]:
-            found.append(Period(start_ns, end_ns, None, None, 0.0, False))
+        from_ns, to_ns = int(known_ns[k]), int(known_ns[k + 1])
+        if from_ns >= to_ns:
+            found.append(_unknown(start_ns, end_ns))
             continue
-        quality = Quality.MEASURED if exact[k] and exact[k + 1] else Quality.ESTIMATED
+        quality = Quality.MEASURED if at.exact[k] and at.exact[k + 1] else Quality.ESTIMATED
         quality = max(quality, Quality(int(marked.quality[k])))
         if over_gap[k]:
             quality = max(quality, Quality.SUBSTITUTED)
+        value = float(amount[k])
+        open_ = float(doubt[k] + marked.doubt[k])
+        # Nor can less than nothing flow, or more than ever can, or than the period's own slope.
+        most = max(whole.rate_max * (to_ns - from_ns) / HOUR_NS + whole.limits.step, value)
+        open_ = min(open_, max(value, most - value))
         # It shows at the reading that ends the step, so it belongs to what ends there.
         mine = corrections[bisect_right(at_ns, start_ns) : bisect_right(at_ns, end_ns)]
         found.append(
             Period(
                 start_ns,
                 end_ns,
-                float(amount[k]),
+                value,
                 quality,
                 float(covered[k]),
                 bool(marked.provisional[k]),
+                open_ if np.isfinite(open_) else None,
+                from_ns,
+                to_ns,
+                method if over_gap[k] else None,
                 mine,
             )
         )
     return found
 
 
+def _unknown(start_ns: int, end_ns: int) -> Period:
+    return Period(start_ns, end_ns, None, None, 0.0, False, None, start_ns, start_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """U at the edges, how far it may lie above and below, and whether a reading is there."""
+
+    u: NDArray[np.float64]
+    below: NDArray[np.float64]
+    above: NDArray[np.float64]
+    exact: NDArray[np.bool_]
+
+
+def _at_edges(whole: Unwrapped, known_ns: NDArray[np.int64]) -> _Edges:
+    """Return U at edges within the readings: on the straight line, in gaps by the profile."""
+    time_ns, judged = whole.rows.time_ns, whole.judged
+    distinct_ns, back = np.unique(known_ns, return_inverse=True)
+    at = spread.at_edges(time_ns, whole.u, judged.good, distinct_ns)
+    u = at.u
+    if whole.profile is not None:
+        _profiled(whole, whole.profile, distinct_ns, at.exact, u)
+    rate = whole.rate_max
+    doubt = spread.doubt_at_edges(time_ns, whole.u, judged.good, rate, distinct_ns, u)
+    return _Edges(u[back], doubt.below[back], doubt.above[back], at.exact[back])
+
+
+def _profiled(
+    whole: Unwrapped,
+    week: profile.Profile,
+    edges_ns: NDArray[np.int64],
+    exact: NDArray[np.bool_],
+    u: NDArray[np.float64],
+) -> None:
+    """Lay U at the edges that lie within gaps so that the gap's sum follows the typical week."""
+    good = np.flatnonzero(whole.judged.good)
+    ends = good[1:][whole.judged.over_gap[good[1:]]]
+    time_ns = whole.rows.time_ns
+    for end in ends.tolist():
+        begin = int(good[np.searchsorted(good, end) - 1])
+        first = int(np.searchsorted(edges_ns, time_ns[begin], side="right"))
+        last = int(np.searchsorted(edges_ns, time_ns[end], side="left"))
+        if first >= last:
+            continue
+        inner = edges_ns[first:last]
+        usual = profile.usual(week, np.concatenate(([time_ns[begin]], inner, [time_ns[end]])))
+        share = np.cumsum(usual)
+        if share[-1] <= 0.0:
+            continue
+        low, high = whole.u[begin], whole.u[end]
+        u[first:last] = np.clip(low + (high - low) * (share[:-1] / share[-1]), low, high)
+
+
 @dataclass(frozen=True, slots=True)
 class _Marks:
     quality: NDArray[np.int64]
     provisional: NDArray[np.bool_]
+    doubt: NDArray[np.float64]
 
 
 def _marked(whole: Unwrapped, edges_ns: NDArray[np.int64]) -> _Marks:
-    """Return for each period what the steps that touch it make of its quality, and how final."""
+    """Return for each period what the steps that touch it make of it: worth, finality, doubt."""
     judged, time_ns = whole.judged, whole.rows.time_ns
     count = len(edges_ns) - 1
-    marks = _Marks(np.zeros(count, np.int64), np.zeros(count, bool))
+    marks = _Marks(np.zeros(count, np.int64), np.zeros(count, bool), np.zeros(count))
     worth = np.zeros(len(time_ns), np.int64)
     worth[judged.good] = whole.rows.quality[judged.good]
-    worth[judged.kind == register.UNEXPLAINED_DOWN] = Quality.SUSPECT
+    guessed = np.isin(judged.kind, list(ASKED))
+    worth[guessed] = np.where(whole.settled[guessed], Quality.ESTIMATED, Quality.SUSPECT)
     good_ns = time_ns[judged.good]
-    for i in np.flatnonzero((worth > 0) | judged.provisional).tolist():
+    for i in np.flatnonzero((worth > 0) | judged.provisional | (judged.doubt > 0)).tolist():
         # The step to reading i begins at the last good reading before it; it may reach over edges.
         before = max(int(np.searchsorted(good_ns, time_ns[i])) - 1, 0)
         first = int(np.searchsorted(edges_ns, good_ns[before], side="right")) - 1
@@ -189,43 +219,5 @@ def _marked(whole: Unwrapped, edges_ns: NDArray[np.int64]) -> _Marks:
         where = slice(max(first, 0), max(min(last, count), 0))
         marks.quality[where] = np.maximum(marks.quality[where], worth[i])
         marks.provisional[where] |= bool(judged.provisional[i])
+        marks.doubt[where] += judged.doubt[i]
     return marks
-
-
-def _corrections(whole: Unwrapped, unit: str) -> list[Correction]:
-    judged, rows = whole.judged, whole.rows
-    found = []
-    good = np.flatnonzero(judged.good)
-    odd = np.isin(judged.kind, list(_CORRECTIONS))
-    for i in np.flatnonzero(odd).tolist():
-        before = good[np.searchsorted(good, i) - 1] if len(good) and good[0] < i else None
-        note = _note(whole, i, None if before is None else int(before), unit)
-        found.append(
-            Correction(
-                _CORRECTIONS[int(judged.kind[i])],
-                float(judged.correction[i]),
-                int(rows.time_ns[i]),
-                note,
-            )
-        )
-    return found
-
-
-def _note(whole: Unwrapped, i: int, before: int | None, unit: str) -> str:
-    kind, value = int(whole.judged.kind[i]), float(whole.rows.value[i])
-    shown = told(value, unit)
-    if before is None or kind == register.REJECTED:
-        return f"The reading {shown} is no value of a register; it is not counted."
-    old = told(float(whole.rows.value[before]), unit)
-    if kind == register.GLITCH:
-        return f"The reading {shown} lies below {old} and the register came back: not counted."
-    span = lasting(int(whole.rows.time_ns[i] - whole.rows.time_ns[before]))
-    if kind == register.RESET:
-        return (
-            f"The register fell from {old} to {shown}: it began again from zero."
-            f" What flowed in the {span} before that and was not read is not invented."
-        )
-    return (
-        f"The register fell from {old} to {shown} and stayed, more than can have flowed in {span}:"
-        f" {told(float(whole.judged.amount[i]), unit)} estimated from the steps before."
-    )

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from analytics.calendar import PERIODS_MAX, By, edges
+from analytics.crosscheck import by_power
 from analytics.energy import Period, energy, registers
 from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
@@ -89,6 +90,9 @@ def read_energy(
         edges_ns = edges_ns[: limit + 1]
         page.next = word(int(edges_ns[-1]))
     unit = known_quantity(series.quantity).unit
+    facts = rooms.facts(*series)
+    found_by_power = by_power(rooms.store, series, edges_ns)
+    asked = energy(rooms.store, span.number, edges_ns, rooms.where, facts)
     page.items = [
         EnergyOut(
             start=local(period.start_ns, where),
@@ -98,16 +102,35 @@ def read_energy(
             quality=None if period.quality is None else period.quality.word,
             coverage=period.coverage,
             provisional=period.provisional,
+            status=_letter(period),
+            uncertainty=period.uncertainty,
+            known_from=local(period.known_from_ns, where) if period.quality is not None else None,
+            known_to=local(period.known_to_ns, where) if period.quality is not None else None,
+            method=period.method,
+            by_power=power,
             corrections=_corrections(rooms, period),
         )
-        for period in energy(rooms.store, span.number, edges_ns)
+        for period, power in zip(asked, found_by_power, strict=True)
     ]
     return page
 
 
+def _letter(period: Period) -> str | None:
+    if period.quality is None:
+        return None
+    return period.quality.letter(provisional=period.provisional)
+
+
 def _corrections(rooms: House, period: Period) -> list[CorrectionOut]:
     return [
-        CorrectionOut(kind=c.kind, value=c.value, at=local(c.at_ns, rooms.where), note=c.note)
+        CorrectionOut(
+            kind=c.kind,
+            value=c.value,
+            at=local(c.at_ns, rooms.where),
+            note=c.note,
+            count=c.count,
+            asked=c.asked,
+        )
         for c in period.corrections
     ]
 

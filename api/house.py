@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.feed import Feed
 from ingest.frames import Frames
 from ingest.intake import Retried
+from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.past import Past
 from ingest.store import Store
 
@@ -84,6 +85,7 @@ class House:
     past         the messages that are kept; None: none are
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
+    facts        what people know of a register's meters, by device, quantity and channel
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     """
@@ -103,6 +105,7 @@ class House:
     kind: str = "embedded"
     frames: Callable[[str], Frames | None] = lambda device: None
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
+    facts: Callable[[str, str, str], RegisterFacts] = lambda *register: NOTHING_KNOWN
 
 
 def _house(request: Request) -> House:

@@ -1,6 +1,7 @@
 """`emscher catalog`: what people know of tenants, sites, devices, meters and series."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from ingest.clock import iso
 
 if TYPE_CHECKING:
     from ingest.catalog import Catalog, Field
@@ -30,6 +33,7 @@ class What(StrEnum):
     DEVICES = "devices"
     METERS = "meters"
     SERIES = "series"
+    ANSWERS = "answers"
 
 
 _Data = Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")]
@@ -173,6 +177,30 @@ def catalog_app(settings_from: Callable[..., Settings]) -> typer.Typer:
             )
         shown = NOUNS["meters"].shown(new)
         out.print(f"From {shown['installed']} on it is {serial}.", highlight=False)
+
+    @app.command()
+    def answer(
+        device: Annotated[str, typer.Argument(help="The device that reads the meter.")],
+        quantity: Annotated[str, typer.Argument(help="Such as active_energy_import.")],
+        at: Annotated[str, typer.Option(help="The step's time, as the correction tells it.")],
+        counts: Annotated[bool, typer.Option("--counts/--counts-not", help="Whether this flowed.")],
+        author: Annotated[str, typer.Option(help="Who decided.")],
+        note: Annotated[str, typer.Option(help="Why.")] = "",
+        channel: Annotated[str, typer.Option(help="Where the quantity has several.")] = "",
+        data: _Data = None,
+    ) -> None:
+        """Decide about a step of a register that Emscher asks about; the last word holds.
+
+        A jump upwards flowed (--counts) or did not; a drop was a new beginning from zero, or not.
+        """
+        from ingest.catalog import NOUNS  # noqa: PLC0415
+
+        told = {"device": device, "quantity": quantity, "channel": channel, "at": at, "note": note}
+        told |= {"said": iso(time.time_ns()), "author": author, "counts": "yes" if counts else "no"}
+        with opened(data) as catalog:
+            catalog.put("answers", [NOUNS["answers"].row(told)])
+        word = "counts" if counts else "does not count"
+        out.print(f"The step at {at} {word} from now on; the past is recomputed.", highlight=False)
 
     @app.command("import")
     def import_(

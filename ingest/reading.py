@@ -34,6 +34,17 @@ class Quality(IntEnum):
         """The word that the API and people use: "measured", "estimated", …"""
         return self.name.lower()
 
+    def letter(self, *, provisional: bool = False) -> str:
+        """Return the status of a German metering operator.
+
+        W wahrer Wert, V vorläufiger Wert, E Ersatzwert, N nicht verwendbarer Wert.
+        """
+        if self is Quality.REJECTED:
+            return "N"
+        if provisional or self is Quality.SUSPECT:
+            return "V"
+        return "W" if self is Quality.MEASURED else "E"
+
 
 class Envelope(msgspec.Struct, frozen=True, gc=False):
     """One message as it came.

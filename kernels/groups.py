@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from kernels.jit import Ints, ints
 
 S = TypeVar("S", bound=np.generic)
+HOUR_NS = 3_600_000_000_000
 
 
 class Groups(NamedTuple):

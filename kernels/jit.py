@@ -29,6 +29,7 @@ Bytes = NDArray[np.uint8]
 INTS = types.Array(types.int64, 1, "C", readonly=True)
 FLOATS = types.Array(types.float64, 1, "C", readonly=True)
 BOOLS = types.Array(types.boolean, 1, "C", readonly=True)
+BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 INTS_OUT = types.Array(types.int64, 1, "C")
 FLOATS_OUT = types.Array(types.float64, 1, "C")
 BOOLS_OUT = types.Array(types.boolean, 1, "C")
@@ -61,3 +62,8 @@ def floats(array: ArrayLike) -> Floats:
 def bools(array: ArrayLike) -> Bools:
     """Return the array as contiguous bool, itself if it is that already."""
     return np.ascontiguousarray(array, dtype=np.bool_)
+
+
+def bytes_(array: ArrayLike) -> Bytes:
+    """Return the array as contiguous uint8, itself if it is that already."""
+    return np.ascontiguousarray(array, dtype=np.uint8)

@@ -1,25 +1,31 @@
 """The steps of one register: what flowed between two readings, and what is no flow.
 
-A register only climbs. Where it does not, each reading is judged once, in order of time, against
-the last good one before it, and the judgement has a name (the kinds below). For every reading
-amount == (value - value of the last good reading) + correction, up to rounding, and amount >= 0.
+A register only climbs. Where it does not, or climbs more than can flow, each reading is judged
+once, in order of time, against the last good one before it, and the judgement has a name (the kinds
+below). For every reading
 
-Told apart here are climb, gap, reset, glitch and unexplained step down; a further kind is one more
-branch in `_judge`. A climb steeper than rate_max counts as it stands.
+    amount == (value - value of the last good reading) + correction, up to rounding; amount >= 0
 
-Times rise strictly and registers are not negative; the caller sees to both. A negative value is
-judged as any other, except that it never is a reset. A glitch is a drop from which the register
-comes back to where it was; a true reset of a register that had hardly begun to count can look the
-same, and then counts what it stood above its old value: the smaller of the two readings of it.
+What a drop or a steep climb is can depend on what comes after it: a glitch is one from which the
+register comes back to where it was. It is looked for among the next `dip_readings` numbers, and for
+`dip_ns`, whichever is longer; after more than `dip_readings` numbers only a return that is itself
+no flow counts, because a register that began again at zero may climb past its old value.
+
+Times rise strictly; the caller sees to it. A negative value is judged as any other, except that it
+is never a reset or a rollover. A reset of a register that had hardly begun to count can look like a
+glitch, and then counts what it stands above its old value: the smaller of the two readings of it.
+
+Source: docs/energy.md.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from kernels.groups import check_same
+from kernels.groups import HOUR_NS, check_same
 from kernels.jit import (
     BOOLS_OUT,
+    BYTES,
     BYTES_OUT,
     FLOAT,
     FLOATS,
@@ -31,6 +37,7 @@ from kernels.jit import (
     Bytes,
     Floats,
     Ints,
+    bytes_,
     floats,
     ints,
     kernel,
@@ -42,13 +49,16 @@ RESET = 2  # began again from zero: amount is the new value, and what came befor
 GLITCH = 3  # rejected: the register was back soon after; no amount, no correction
 UNEXPLAINED_DOWN = 4  # any other drop that stays: amount estimated
 REJECTED = 5  # no number: NaN or infinite
+ROLLOVER = 6  # passed its highest value and went on from zero
+EXCHANGE = 7  # another meter, and it is known what both showed
+EXCHANGE_UNREAD = 8  # another meter, and it is not known what both showed: amount estimated
+UNEXPLAINED_UP = 9  # a climb that stays, and more than can flow: amount estimated
+STEEP = 10  # a climb that stays, and steeper than what was seen: it counts as it stands, in doubt
+
+COUNTS, COUNTS_NOT = 1, 2  # what a person said of a step, by its reading; 0: nothing
 
 LOOK_BACK = 96  # plain steps that the typical rate is taken over: a day of quarter hours
-HOUR_NS = 3_600_000_000_000
-
-LEVEL_READINGS = 16  # readings on either side over which a climb must hold to be clean
-REPEATED = 3
-MARGIN, MARGIN_OF_FEW = 4.0, 20.0  # times, and times over the number of clean climbs
+NEAR = 0.01  # of the width: how near to its end a register is before it passes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +68,9 @@ class Judgement:
     amount (n,)       >= 0: what flowed since the last good reading; 0 for the first and for those
                       that are not good
     correction (n,)   amount - (change of the register since the last good reading)
-    kind (n,) uint8   PLAIN, GAP, RESET, GLITCH, UNEXPLAINED_DOWN or REJECTED
+    doubt (n,)        by how much the amount may be wrong: 0 where the register tells it, inf where
+                      nothing limits it
+    kind (n,) uint8   PLAIN … STEEP
     good (n,)         the register may be read here
     over_gap (n,)     the step to this reading, of any kind, is longer than the gap limit
     provisional (n,)  later readings may still change this judgement; the others are final
@@ -66,6 +78,7 @@ class Judgement:
 
     amount: Floats
     correction: Floats
+    doubt: Floats
     kind: Bytes
     good: Bools
     over_gap: Bools
@@ -74,108 +87,116 @@ class Judgement:
     def __len__(self) -> int:
         return len(self.amount)
 
+    @staticmethod
+    def empty(n: int) -> "Judgement":
+        """Return room for n readings."""
+        return Judgement(
+            *(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)),
+            *(np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.bool_)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a register is judged by.
+
+    gap_ns      a longer step is over a gap
+    rate_max    units per hour, the most that can flow; inf where nothing is known, and then every
+                drop that stays is a reset (`limits.rate_max_learnt` is better)
+    jump_max    units per hour: a climb that stays is flow up to here; rate_max where that is known
+                for sure, well above it where it was learnt
+    dip_readings, dip_ns  how long a glitch is looked for, see above
+    step        the register's resolution: a climb may be so much steeper than it was
+    widths (w,) values at which the register may go on from zero, rising; none: it has no end
+    """
+
+    gap_ns: int
+    rate_max: float
+    dip_readings: int
+    dip_ns: int
+    jump_max: float = np.inf
+    step: float = 0.0
+    widths: tuple[float, ...] = ()
+
 
 def judge(
     time_ns: Ints,
     value: Floats,
+    limits: Limits,
     *,
-    gap_ns: int,
-    rate_max: float,
-    dip_readings: int,
-    dip_ns: int,
+    swap: Floats | None = None,
+    said: Bytes | None = None,
 ) -> Judgement:
     """Judge every reading of one register.
 
     time_ns (n,)  strictly rising; value (n,) in any unit of amount
-    gap_ns        a longer step is over a gap
-    rate_max      units per hour, the most that can flow; inf where nothing is known, and then every
-                  drop that stays is a reset (`rate_max_learnt` is better)
-    dip_readings, dip_ns  a drop is a glitch if one of so many numbers after it, no later than that
-                  after it, is back at a possible value
+    swap (n,)     0: the same meter as before; else this is the first reading of another one, and
+                  swap is what it takes to go on from the old one (its last value - the new one's
+                  first), NaN where that is not known. An exchange whose gain is exactly 0 is none.
+    said (n,)     COUNTS or COUNTS_NOT where a person has decided about the step to this reading:
+                  a climb is flow, or none; a drop is a reset, or none
     Errors        ValueError for unequal lengths, or a limit that is negative or NaN.
     """
     time_ns, value = ints(time_ns), floats(value)
-    check_same(time_ns=len(time_ns), value=len(value))
-    limits = {"gap_ns": gap_ns, "rate_max": rate_max, "dip_readings": dip_readings}
-    for name, limit in {**limits, "dip_ns": dip_ns}.items():
-        if not limit >= 0:
-            raise ValueError(f"{name}: expected zero or more, found {limit}")
     n = len(time_ns)
-    found = Judgement(
-        *(np.zeros(n), np.zeros(n), np.zeros(n, np.uint8)),
-        *(np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.bool_)),
-    )
+    gains = np.zeros(n) if swap is None else floats(swap)
+    words = np.zeros(n, np.uint8) if said is None else bytes_(said)
+    check_same(time_ns=n, value=len(value), swap=len(gains), said=len(words))
+    for name in ("gap_ns", "rate_max", "jump_max", "dip_readings", "dip_ns", "step"):
+        if not getattr(limits, name) >= 0:
+            raise ValueError(f"{name}: expected zero or more, found {getattr(limits, name)}")
+    found = Judgement.empty(n)
     _judge(
-        *(time_ns, value, int(gap_ns), float(rate_max) / HOUR_NS, int(dip_readings), int(dip_ns)),
-        *(found.amount, found.correction, found.kind, found.good),
-        *(found.over_gap, found.provisional),
+        *(time_ns, value, gains),
+        words,
+        *(int(limits.gap_ns), float(limits.rate_max) / HOUR_NS, float(limits.jump_max) / HOUR_NS),
+        *(int(limits.dip_readings), int(limits.dip_ns), float(limits.step)),
+        np.array(limits.widths, np.float64),
+        *(found.amount, found.correction, found.doubt),
+        found.kind,
+        *(found.good, found.over_gap, found.provisional),
     )
     return found
 
 
-def typical_gap(time_ns: Ints) -> int:
-    """Return the median distance of neighbouring times in ns, exactly; 0 for fewer than two.
-
-    The median of an even number of distances is the mean of the middle two, rounded down.
-    """
-    gaps = np.diff(ints(time_ns))
-    if len(gaps) == 0:
-        return 0
-    half = len(gaps) // 2
-    first = half - 1 + len(gaps) % 2
-    ordered = np.partition(gaps, (first, half))  # not compiled: NumPy's own is as fast
-    return int(ordered[first] + (ordered[half] - ordered[first]) // 2)
-
-
-def rate_max_learnt(time_ns: Ints, value: Floats) -> float:
-    """Return the most that can flow, in units per hour, learnt from one register's own climbs.
-
-    A climb is clean if it holds: none of the 16 readings before it stands above its foot, and none
-    of the 16 after it below its head, so that neither a glitch's return nor a spike is taken for
-    flow, however often they come. What stands farther off than the climb is high belongs to before
-    a drop that stays, and doesn't count, or to after it, and ends the look.
-    The result is the third steepest clean climb (the least steep of fewer), so that one or two
-    errors don't count, times 4 + 20 / (number of clean climbs), the more cautious the less was
-    seen. It is inf (not known) where there is no clean climb.
-
-    It is for judging drops: whether a register that shows so much less can have begun again from
-    zero and counted up to that since. Too high a rate lets a doubtful drop pass as a reset; too low
-    a one makes a reset an unexplained step, of which a person is asked. It is no limit for climbs:
-    a load of another order than all before (a first charging car after a month of standby) exceeds
-    it until its third step. Three exchanges to a higher register within the data would raise it; a
-    coarse register, read again at once after it ticked, has honest steps as steep as the readings
-    are close.
-    """
-    time_ns, value = ints(time_ns), floats(value)
-    check_same(time_ns=len(time_ns), value=len(value))
-    known = np.isfinite(value)
-    return float(_rate_max(time_ns[known], value[known])) * HOUR_NS
+@kernel()
+def _most(rate: float, span_ns: int, step: float) -> float:
+    """Return the most that can flow in a span; an unknown rate allows all of it."""
+    return rate * span_ns + step if span_ns > 0 else step
 
 
 @kernel()
-def _recovery(
+def _return(
     time_ns: Ints,
     value: Floats,
     i: int,
     previous: int,
     rate: float,
+    step: float,
     dip_readings: int,
     dip_ns: int,
 ) -> int:
-    """Return the reading that is back from the drop at i, -1 if none, -2 if that is still open."""
+    """Return the reading that is back from the drop or steep climb at i; -1: none; -2: open."""
+    fell = value[i] < value[previous]
     seen = 0
+    before = i
     for j in range(i + 1, len(value)):
-        if time_ns[j] - time_ns[i] > dip_ns:
+        if seen >= dip_readings and time_ns[j] - time_ns[i] > dip_ns:
             return -1
         if not np.isfinite(value[j]):
             continue
-        if seen == dip_readings:
-            return -1
         seen += 1
         climb = value[j] - value[previous]
-        if climb >= 0.0 and climb <= rate * (time_ns[j] - time_ns[previous]):
-            return j
-    return -1 if seen == dip_readings else -2
+        if climb >= 0.0 and climb <= _most(rate, time_ns[j] - time_ns[previous], step):
+            if fell:
+                leap = value[j] - value[before]
+                if seen <= dip_readings or leap > _most(rate, time_ns[j] - time_ns[before], step):
+                    return j
+            elif value[j] < value[i]:
+                return j
+        before = j
+    end = len(value) - 1
+    return -1 if seen >= dip_readings and time_ns[end] - time_ns[i] > dip_ns else -2
 
 
 @kernel()
@@ -189,21 +210,36 @@ def _typical(amounts: Floats, spans_ns: Ints, steps: int) -> float:
     return amount / span_ns if span_ns > 0 else 0.0
 
 
+@kernel()
+def _width(old: float, new: float, most: float, widths: Floats) -> float:
+    """Return the width that the register passed on its way from old to new, 0 if none."""
+    for m in widths:
+        if old <= m and m - old <= NEAR * m and 0.0 <= new <= NEAR * m and new + (m - old) <= most:
+            return float(m)
+    return 0.0
+
+
 @kernel(
     NOTHING(
-        *(INTS, FLOATS, INT, FLOAT, INT, INT),
-        *(FLOATS_OUT, FLOATS_OUT, BYTES_OUT, BOOLS_OUT, BOOLS_OUT, BOOLS_OUT),
+        *(INTS, FLOATS, FLOATS, BYTES, INT, FLOAT, FLOAT, INT, INT, FLOAT, FLOATS),
+        *(FLOATS_OUT, FLOATS_OUT, FLOATS_OUT, BYTES_OUT, BOOLS_OUT, BOOLS_OUT, BOOLS_OUT),
     )
 )
 def _judge(
     time_ns: Ints,
     value: Floats,
+    swap: Floats,
+    said: Bytes,
     gap_ns: int,
     rate: float,
+    jump: float,
     dip_readings: int,
     dip_ns: int,
+    step: float,
+    widths: Floats,
     amount: Floats,
     correction: Floats,
+    doubt: Floats,
     kind: Bytes,
     good: Bools,
     over_gap: Bools,
@@ -214,8 +250,14 @@ def _judge(
     plain = 0
     previous = -1
     back = -1  # where the register is back from the glitch that is being passed over
-    is_open = False  # a drop before this may yet turn out to be a glitch, and this a part of it
+    is_open = False  # a step before this may yet turn out to be a glitch, and this a part of it
+    swapped = False
+    gain = 0.0  # of the exchanges since the last good reading
     for i in range(len(value)):
+        if swap[i] != 0.0:
+            swapped = True
+            gain += swap[i]
+            back = -1
         v = value[i]
         if not np.isfinite(v):
             kind[i] = REJECTED
@@ -224,63 +266,69 @@ def _judge(
         if previous < 0:
             good[i] = True
             previous = i
+            swapped = False
+            gain = 0.0
             continue
-        change = v - value[previous]
-        span_ns = time_ns[i] - time_ns[previous]
-        if change < 0.0 and i >= back:
-            back = _recovery(time_ns, value, i, previous, rate, dip_readings, dip_ns)
-            if back == -2:
-                is_open = True
-                provisional[i] = True
         if i < back:
             kind[i] = GLITCH
             continue
-        if change >= 0.0:
+        span_ns = time_ns[i] - time_ns[previous]
+        change = v - value[previous]
+        most = _most(rate, span_ns, step)
+        word = said[i]
+        what = PLAIN
+        if swapped:
+            what = EXCHANGE if change + gain >= 0.0 else EXCHANGE_UNREAD
+        elif word == COUNTS:
+            what = PLAIN if change >= 0.0 else RESET if v >= 0.0 else UNEXPLAINED_DOWN
+        elif word == COUNTS_NOT:
+            what = UNEXPLAINED_UP if change >= 0.0 else UNEXPLAINED_DOWN
+        elif change < 0.0 or change > most:
+            # The search is not begun anew where an earlier one has found its end already.
+            at = _return(time_ns, value, i, previous, rate, step, dip_readings, dip_ns)
+            if at >= 0:
+                back = at
+                kind[i] = GLITCH
+                continue
+            if at == -2:
+                is_open = True
+                provisional[i] = True
+            if change >= 0.0:
+                what = UNEXPLAINED_UP if change > _most(jump, span_ns, step) else STEEP
+            elif _width(value[previous], v, most, widths) > 0.0:
+                what = ROLLOVER
+            else:
+                what = RESET if 0.0 <= v <= most else UNEXPLAINED_DOWN
+        over_gap[i] = span_ns > gap_ns
+        if what == PLAIN:
             amount[i] = change
-            if span_ns > gap_ns:
-                kind[i] = GAP
+            if over_gap[i]:
+                what = GAP
             else:
                 plain_amounts[plain % LOOK_BACK] = change
                 plain_spans_ns[plain % LOOK_BACK] = span_ns
                 plain += 1
-        elif v >= 0.0 and v <= rate * span_ns:
-            kind[i] = RESET
+        elif what == STEEP:
+            amount[i] = change
+            doubt[i] = change
+        elif what == RESET:
             amount[i] = v
             correction[i] = value[previous]
+            doubt[i] = max(v, most - v)
+        elif what == ROLLOVER:
+            m = _width(value[previous], v, most, widths)
+            amount[i] = v + (m - value[previous])
+            correction[i] = m
+        elif what == EXCHANGE:
+            amount[i] = change + gain
+            correction[i] = gain
         else:
-            kind[i] = UNEXPLAINED_DOWN
-            amount[i] = min(_typical(plain_amounts, plain_spans_ns, plain), rate) * span_ns
-            correction[i] = amount[i] - change
-        over_gap[i] = span_ns > gap_ns
+            estimate = min(_typical(plain_amounts, plain_spans_ns, plain), rate) * span_ns
+            amount[i] = estimate
+            correction[i] = estimate - change
+            doubt[i] = max(estimate, most - estimate)
+        kind[i] = what
         good[i] = True
         previous = i
-
-
-@kernel(FLOAT(INTS, FLOATS))
-def _rate_max(time_ns: Ints, value: Floats) -> float:
-    """Return the rate per ns."""
-    steepest = np.zeros(REPEATED)  # falling
-    clean = 0
-    for i in range(1, len(value)):
-        foot = value[i - 1]
-        head = value[i]
-        if head <= foot or time_ns[i] <= time_ns[i - 1]:
-            continue
-        holds = True
-        height = head - foot
-        for j in range(max(i - 1 - LEVEL_READINGS, 0), i - 1):
-            holds = holds and not (foot < value[j] <= head + height)
-        for j in range(i + 1, min(i + 1 + LEVEL_READINGS, len(value))):
-            if value[j] < foot - height:
-                break
-            holds = holds and value[j] >= head
-        if not holds:
-            continue
-        clean += 1
-        rate = (head - foot) / (time_ns[i] - time_ns[i - 1])
-        for k in range(REPEATED):
-            if rate > steepest[k]:
-                rate, steepest[k] = steepest[k], rate
-    if clean == 0:
-        return np.inf
-    return float((MARGIN + MARGIN_OF_FEW / clean) * steepest[min(clean, REPEATED) - 1])
+        swapped = False
+        gain = 0.0

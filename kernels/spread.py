@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernels.groups import check_edges, check_same
+from kernels.groups import HOUR_NS, check_edges, check_same
 from kernels.jit import (
     BOOLS,
     BOOLS_OUT,
+    FLOAT,
     FLOATS,
     FLOATS_OUT,
     INT,
@@ -32,6 +33,13 @@ from kernels.jit import (
     ints,
     kernel,
 )
+
+
+class Doubt(NamedTuple):
+    """How far U may lie from what `at_edges` says of k edges, (k,) each."""
+
+    below: Floats
+    above: Floats
 
 
 class AtEdges(NamedTuple):
@@ -69,6 +77,27 @@ def at_edges(time_ns: Ints, u: Floats, good: Bools, edges_ns: Ints) -> AtEdges:
     found = AtEdges(np.full(len(edges_ns), np.nan), np.zeros(len(edges_ns), np.bool_))
     where = np.flatnonzero(good)
     _at_edges(time_ns[where], u[where], edges_ns, *found)
+    return found
+
+
+def doubt_at_edges(
+    time_ns: Ints, u: Floats, good: Bools, rate_max: float, edges_ns: Ints, at: Floats
+) -> Doubt:
+    """Return what the readings around each edge, and the most that can flow, leave open.
+
+    rate_max  units per hour; where a step itself is steeper, its own slope counts; inf: only the
+              readings limit it
+    at (k,)   U at the edges as it is told
+    Result    0 where a reading lies at the edge, and where U is NaN. Otherwise as `at_edges`.
+    """
+    time_ns, u, good, edges_ns = ints(time_ns), floats(u), bools(good), ints(edges_ns)
+    at = floats(at)
+    check_same(time_ns=len(time_ns), u=len(u), good=len(good))
+    check_same(edges_ns=len(edges_ns), at=len(at))
+    check_edges(edges_ns)
+    found = Doubt(np.zeros(len(edges_ns)), np.zeros(len(edges_ns)))
+    where = np.flatnonzero(good)
+    _doubt(time_ns[where], u[where], float(rate_max) / HOUR_NS, edges_ns, at, *found)
     return found
 
 
@@ -140,6 +169,37 @@ def _at_edges(time_ns: Ints, u: Floats, edges_ns: Ints, out: Floats, exact: Bool
             share = (edge - time_ns[i - 1]) / (time_ns[i] - time_ns[i - 1])
             between = u[i - 1] + (u[i] - u[i - 1]) * share
             out[k] = min(max(between, u[i - 1]), u[i])
+
+
+@kernel(NOTHING(INTS, FLOATS, FLOAT, INTS, FLOATS, FLOATS_OUT, FLOATS_OUT))
+def _doubt(
+    time_ns: Ints,
+    u: Floats,
+    rate: float,
+    edges_ns: Ints,
+    at: Floats,
+    below: Floats,
+    above: Floats,
+) -> None:
+    """All readings here are good."""
+    n = len(time_ns)
+    i = 0
+    for k in range(len(edges_ns)):
+        edge = edges_ns[k]
+        while i < n and time_ns[i] < edge:
+            i += 1
+        if i == n:
+            break
+        if time_ns[i] == edge or i == 0:
+            continue
+        before = edge - time_ns[i - 1]
+        after = time_ns[i] - edge
+        rise = u[i] - u[i - 1]
+        most = max(rate, rise / (before + after))
+        low = max(u[i - 1], u[i] - most * after)
+        high = min(u[i], u[i - 1] + most * before)
+        below[k] = max(at[k] - low, 0.0)
+        above[k] = max(high - at[k], 0.0)
 
 
 @kernel(NOTHING(INTS, INT, INT, INTS, INTS_OUT))

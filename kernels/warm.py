@@ -32,19 +32,30 @@ def _windows(m: ModuleType) -> None:
 
 
 def _register(m: ModuleType) -> None:
-    m.judge(TIME_NS, VALUE, gap_ns=60, rate_max=1.0, dip_readings=1, dip_ns=60)
+    m.judge(TIME_NS, VALUE, m.Limits(gap_ns=60, rate_max=1.0, dip_readings=1, dip_ns=60))
+
+
+def _limits(m: ModuleType) -> None:
     m.typical_gap(TIME_NS)
+    m.resolution(VALUE)
     m.rate_max_learnt(TIME_NS, VALUE)
+
+
+def _profile(m: ModuleType) -> None:
+    clock = m.Clock(TIME_NS[:1], TIME_NS[:1])
+    m.learn(TIME_NS, VALUE, GOOD, clock)
+    m.usual(m.Profile(np.ones(m.WEEK_HOURS), clock), TIME_NS)
 
 
 def _spread(m: ModuleType) -> None:
     m.at_edges(TIME_NS, m.cumulative(VALUE, GOOD), GOOD, TIME_NS)
     m.coverage(TIME_NS, GOOD, WIDTH_NS, TIME_NS)
     m.over_gap(TIME_NS, GOOD, WIDTH_NS, TIME_NS)
+    m.doubt_at_edges(TIME_NS, VALUE, GOOD, 1.0, TIME_NS, VALUE)
 
 
 def _energy(m: ModuleType) -> None:
-    m.energy_wh(TIME_NS, VALUE, WIDTH_NS)
+    m.energy_between(TIME_NS, VALUE, WIDTH_NS, TIME_NS)
 
 
 def _spike(m: ModuleType) -> None:
@@ -67,7 +78,9 @@ def _rhythm(m: ModuleType) -> None:
 
 KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "windows": _windows,
+    "limits": _limits,
     "register": _register,
+    "profile": _profile,
     "spread": _spread,
     "energy": _energy,
     "spike": _spike,

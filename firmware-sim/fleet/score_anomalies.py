@@ -26,6 +26,7 @@ QUARANTINE = "quarantine"
 CORRECTION = "correction: "  # what /v1/energy tells of a register's steps
 _RESET, _GLITCH = f"{CORRECTION}reset", f"{CORRECTION}glitch"
 _UNEXPLAINED = f"{CORRECTION}unexplained"
+_ROLLOVER, _EXCHANGE = f"{CORRECTION}rollover", f"{CORRECTION}exchange"
 _DELAYS_MAX = 2000
 _FOREVER_NS = 2**62
 
@@ -37,8 +38,8 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
     "battery_death": ("silence",),
     "late_bulk": ("silence",),
     "register_reset": (_RESET,),
-    "rollover": (_RESET, _UNEXPLAINED),
-    "meter_exchange": (_RESET, _UNEXPLAINED),
+    "rollover": (_ROLLOVER, _RESET, _UNEXPLAINED),
+    "meter_exchange": (_EXCHANGE, _RESET, _UNEXPLAINED),
     "zero_after_boot": (_GLITCH,),
     "glitch": (_GLITCH,),
     "unit_mixup": (_GLITCH, _UNEXPLAINED),

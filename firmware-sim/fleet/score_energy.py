@@ -27,6 +27,7 @@ DAYS: dict[str, type[pl.DataType]] = {
     "coverage": pl.Float64,
     "provisional": pl.Boolean,
     "uncertainty": pl.Float64,
+    "whole": pl.Boolean,
     "step": pl.Float64,
     "unit": pl.String,
 }
@@ -47,7 +48,8 @@ class FlowScore(msgspec.Struct):
 
     error    computed - metered, over the days that are known
     unknown  days that flowed and of which Emscher tells no value
-    within   share of days within the uncertainty that Emscher declares; None: it declares none
+    within   share of the days that are known whole within the uncertainty that Emscher declares;
+             None: it declares none
     """
 
     flow: str
@@ -201,6 +203,7 @@ def _day(register: Register, item: Item) -> tuple[object, ...]:
         item["coverage"],
         item["provisional"],
         doubt * factor if isinstance(doubt, int | float) else None,
+        item.get("known_from") == item["start"] and item.get("known_to") == item["end"],
         register.step * factor,
         "l" if volume else item["unit"],
     )
@@ -218,6 +221,7 @@ def _summed(days: pl.DataFrame) -> pl.DataFrame:
         uncertainty=pl.when(pl.col("uncertainty").null_count() == 0).then(
             pl.col("uncertainty").sum()
         ),
+        whole=pl.col("whole").all(),
         step=pl.col("step").sum(),
         unit=pl.col("unit").first(),
     )
@@ -235,7 +239,9 @@ def _scored(truth: Truth, days: pl.DataFrame, without: int) -> EnergyScore:
     slack = pl.col("step") * (1 + 1e-9)
     days = days.with_columns(
         exact=pl.col("error").abs() <= slack,
-        inside=pl.col("error").abs() <= pl.col("uncertainty") + slack,
+        inside=pl.when(pl.col("whole")).then(
+            pl.col("error").abs() <= pl.col("uncertainty") + slack
+        ),
     )
     known = pl.col("computed").is_not_null()
     sums = [

@@ -13,7 +13,8 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.nouns import NOUNS, Noun, Value
-from ingest.catalog.tables import DEVICES, METERS, SITES
+from ingest.catalog.tables import ANSWERS, DEVICES, METERS, SITES
+from ingest.meter import Answer, Meter, RegisterFacts
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_S = 10
@@ -243,6 +244,31 @@ class Catalog:
             }  # fmt: skip
             connection.execute(insert(METERS), [fresh])
             return fresh
+
+    def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
+        """Return what people know of the meters of a register, and what they decided of it."""
+        of = {"device": device, "quantity": quantity, "channel": channel}
+        with self._changing() as connection:
+            meters = connection.execute(
+                select(METERS).filter_by(**of).order_by(METERS.c.installed)
+            ).mappings()
+            answers = connection.execute(
+                select(ANSWERS).filter_by(**of).order_by(ANSWERS.c.said)
+            ).mappings()
+            return RegisterFacts(
+                tuple(
+                    Meter(
+                        *(row["installed"], row["removed"], row["serial"], row["multiplier"]),
+                        *(row["first_register"], row["last_register"]),
+                        *(row["power_max"], row["width"]),
+                    )
+                    for row in meters
+                ),
+                tuple(
+                    Answer(row["at"], row["counts"], row["author"], row["said"], row["note"])
+                    for row in answers
+                ),
+            )
 
     def places(self) -> dict[str, tuple[str | None, str | None]]:
         """Return tenant and site of every device that has one."""

@@ -133,6 +133,13 @@ def _multiplier(text: str) -> float:
     return found
 
 
+def _above(text: str) -> float | None:
+    found = _number(text)
+    if found is not None and found <= 0:
+        raise ValueError("expected a number above 0, in the quantity's unit")
+    return found
+
+
 def _yes(text: str) -> bool:
     if text.lower() not in _YES | _NO:
         raise ValueError("expected yes or no")
@@ -229,6 +236,22 @@ NOUNS: dict[str, Noun] = {
                 Field("multiplier", _multiplier, "ratio of transformers", 1.0, _show_number),
                 Field("first_register", _number, "what it showed at first", None, _show_number),
                 Field("last_register", _number, "what it showed at last", None, _show_number),
+                Field("power_max", _above, "the most that can flow: W or m³/h", None, _show_number),
+                Field("width", _above, "where it begins again at 0", None, _show_number),
+            ),
+        ),
+        Noun(
+            "answers",
+            tables.ANSWERS,
+            (
+                *_SERIES_KEYS,
+                Field("at", _time, "the reading that ends the step", show=iso),
+                Field("said", _time, "when it was decided", show=iso),
+            ),
+            (
+                Field("counts", _yes, "whether the step flowed", False, _show_yes),
+                Field("author", _text, "who decided"),
+                Field("note", _text, "why"),
             ),
         ),
         Noun(

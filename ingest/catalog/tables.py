@@ -72,6 +72,20 @@ METERS = Table(
     Column("multiplier", Float, nullable=False),
     Column("first_register", Float),
     Column("last_register", Float),
+    Column("power_max", Float),
+    Column("width", Float),
+)
+ANSWERS = Table(
+    "answers",
+    METADATA,
+    Column("device", String, ForeignKey("devices.id", ondelete="RESTRICT"), primary_key=True),
+    Column("quantity", String, primary_key=True),
+    Column("channel", String, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("said", BigInteger, primary_key=True),
+    Column("counts", Boolean, nullable=False),
+    Column("author", String, nullable=False),
+    Column("note", String, nullable=False),
 )
 SERIES = Table(
     "series",

@@ -7,7 +7,9 @@ import structlog
 
 from ingest.catalog.book import Catalog
 from ingest.catalog.errors import CatalogError
+from ingest.errors import StoreUnavailable
 from ingest.intake import Committed
+from ingest.meter import RegisterFacts
 from ingest.store.port import Source
 
 _PAUSE_S = 5.0
@@ -31,6 +33,7 @@ class CatalogWatch:
         self._fresh: set[str] = set()
         self._changed = threading.Event()
         self._ended = threading.Event()
+        self._opened_once = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emscher-catalog", daemon=True)
         self.fault: str | None = None
 
@@ -45,6 +48,19 @@ class CatalogWatch:
         if committed.devices:
             self._fresh.update(device.id for device in committed.devices)
             self._changed.set()
+
+    def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
+        """Return what people know of a register's meters.
+
+        Raises StoreUnavailable while the catalog can't be asked: without it figures may be wrong.
+        """
+        self._opened_once.wait(_PAUSE_S)
+        try:
+            if self._catalog is None:
+                raise CatalogError(self.fault or "the catalog is not open yet")
+            return self._catalog.facts(device, quantity, channel)
+        except CatalogError as fault:
+            raise StoreUnavailable(f"meters and their exchanges can't be asked: {fault}") from fault
 
     def stop(self) -> None:
         """Finish what is noted, as far as that goes at once; the rest comes at the next start."""
@@ -63,6 +79,7 @@ class CatalogWatch:
             try:
                 if self._catalog is None:
                     self._catalog = self._opened()
+                    self._opened_once.set()
                 if todo:
                     self._catalog.meet(sorted(todo))
                     known |= todo

@@ -23,6 +23,12 @@ def test_a_period_has_value_quality_coverage_and_corrections(client):
         "quality": "measured",
         "coverage": 1.0,
         "provisional": False,
+        "status": "W",
+        "uncertainty": 0.0,
+        "known_from": "2026-03-28T00:00:00+01:00",
+        "known_to": "2026-03-29T00:00:00+01:00",
+        "method": None,
+        "by_power": 2400.0,
         "corrections": [],
     }
 
@@ -117,7 +123,7 @@ def test_a_reset_is_a_correction_with_a_sentence(town):
     town.tell("m", "active_energy_import", times, values)
     items = every(town.client(), "/v1/energy", device="m", by="hour")
     [correction] = [c for item in items for c in item["corrections"]]
-    assert list(correction) == ["kind", "value", "at", "note"]
+    assert list(correction) == ["kind", "value", "at", "note", "count", "asked"]
     assert (correction["kind"], correction["value"]) == ("reset", 103e3)
     assert correction["at"] == "2026-03-28T04:00:00+01:00"
     assert "began again from zero" in correction["note"]

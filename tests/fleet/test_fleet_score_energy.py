@@ -18,6 +18,9 @@ METERS = [("home", "household"), ("pipe", "water"), ("silent", "household")]
 def day(date: str, value: float | None, unit: str = "Wh", **more: Any) -> dict[str, Any]:
     return {
         "start": f"{date}T00:00:00+01:00",
+        "end": "the next midnight",
+        "known_from": f"{date}T00:00:00+01:00",
+        "known_to": "the next midnight",
         "value": value,
         "unit": unit,
         "quality": None if value is None else "measured",
@@ -122,6 +125,8 @@ def test_a_declared_uncertainty_is_held_against_the_error(tmp_path: Path) -> Non
     days = [day(DATES[0], 980, uncertainty=25), day(DATES[1], 1000, uncertainty=25)]
     score = score_energy(truth_in(tmp_path / "run"), [(HOME, days)])
     assert score.flows[0].within == 0.5
+    days[1]["known_to"] = "noon"  # what is known of only in part is not held against it
+    assert score_energy(truth_in(tmp_path / "cut"), [(HOME, days)]).flows[0].within == 1.0
 
 
 def test_corrections_are_returned_with_their_register(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import math
 
-import naive
+import naive_register as naive
 import numpy as np
 import pytest
 from hypothesis import given
@@ -86,6 +86,22 @@ def test_coverage_and_gaps_equal_their_twins(rows, shares, gap_ns):
     shares_found = spread.coverage(time_ns, good, gap_ns, edges)
     assert shares_found.tolist() == [c / p for c, p in zip(covered, np.diff(edges), strict=True)]
     assert spread.over_gap(time_ns, good, gap_ns, edges).tolist() == [ns > 0 for ns in spread_over]
+
+
+@given(AMOUNTS, SHARES, st.sampled_from([0.0, 1.0, 3.6e12, math.inf]))
+def test_doubt_equals_its_twin(rows, shares, rate_max):
+    """What the readings around an edge leave open, and nothing at a reading."""
+    time_ns, amount, good = columns(rows)
+    u = spread.cumulative(amount, good)
+    edges = edges_of(time_ns, shares)
+    at = spread.at_edges(time_ns, u, good, edges).u
+    found = spread.doubt_at_edges(time_ns, u, good, rate_max, edges, at)
+    twin = naive.doubts(
+        *(time_ns.tolist(), u.tolist(), good.tolist()), rate_max, edges.tolist(), at.tolist()
+    )
+    size = float(u[-1]) if len(u) else 0.0
+    for column, expected in zip(found, zip(*twin, strict=True), strict=False):
+        assert column.tolist() == pytest.approx(list(expected), rel=1e-9, abs=1e-12 * size)
 
 
 def test_the_running_sum_does_not_drift():

@@ -9,7 +9,7 @@ from kernels import warm
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 from kernels import energy
-stats = energy._energy.stats
+stats = energy._between.stats
 print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 """
 
