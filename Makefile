@@ -12,10 +12,10 @@ BIN := .venv/bin
 STAMP := .venv/.made
 ARGS ?=
 
-.PHONY: help env up test need check format bench coverage docs lock clean
+.PHONY: help env up test need check format bench bench-nab coverage docs lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 env: $(STAMP)  ## make .venv with everything pinned in requirements.lock, and Emscher in it
 
@@ -46,6 +46,9 @@ format: $(STAMP)  ## put the code into the form that `make check` wants
 
 bench: $(STAMP)  ## run the benchmarks, small; ARGS=--full-size runs them in full
 	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --benchmark-only $(ARGS)
+
+bench-nab: $(STAMP)  ## score the novelty detector on the Numenta Anomaly Benchmark; FOLDER=… takes other files
+	$(BIN)/python tests/bench/nab.py $(FOLDER)
 
 coverage: $(STAMP) need  ## run every test and list the lines that none of them ran
 	@$(BIN)/coverage erase

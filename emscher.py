@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.broker import EmbeddedBroker
     from gateway.settings import Settings
     from ingest.archive import Archive
+    from ingest.catalog import CatalogWatch
     from ingest.recipe import Recipe
     from ingest.store import Store
 
@@ -155,7 +156,7 @@ async def _run(settings: "Settings") -> None:
         # Readings are safe from here on. The analysis comes after, and reads up what it missed,
         # because at the first start on a machine its kernels are compiled.
         hint = loop.call_later(2, out.print, "Compiling the kernels, once on this machine …")
-        live = await asyncio.to_thread(_analysis, store, teller, settings)
+        live = await asyncio.to_thread(_analysis, store, teller, settings, watch)
         hint.cancel()
         stack.callback(live.stop, 1.0)
         house = House(
@@ -216,13 +217,15 @@ def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | No
     return stack.enter_context(archive.tidied())
 
 
-def _analysis(store: "Store", teller: "Teller", settings: "Settings") -> "Live":
+def _analysis(
+    store: "Store", teller: "Teller", settings: "Settings", catalog: "CatalogWatch"
+) -> "Live":
     from analytics.live import Live
     from kernels.warm import warm
 
     warm()
     keep_ns = settings.keep_readings * DAY_NS or None
-    live = Live(store, settings.where, teller.found, keep_ns=keep_ns)
+    live = Live(store, settings.where, teller.found, keep_ns=keep_ns, limits=catalog.limits)
     live.start()
     return live
 

@@ -1,4 +1,4 @@
-"""After each commit: windows, spikes, flatlines and silence, stored and told to whoever listens.
+"""After each commit: windows and all that is odd, stored and told to whoever listens.
 
 All of it is a function of the stored readings. So this may lag, be killed, or lose its place: it
 asks the store what it has missed, and arrives at the same result.
@@ -13,6 +13,7 @@ from datetime import tzinfo
 import numpy as np
 import structlog
 
+from analytics.detectors import Limits
 from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
 from analytics.oddities import Found, SeriesWatch
 from analytics.retention import forget_old
@@ -36,6 +37,7 @@ log = structlog.get_logger("emscher.analytics")
 class Live:
     """The one thread that keeps what is derived up with what is stored.
 
+    limits    what people know of a series: below and above what no value is true
     keep_ns   readings of gauges that are older are dropped, once they are in windows; None: none
     announce  is told what was found, after it is stored: anomalies that are new or have changed,
               and the ids of those that are disproved
@@ -49,8 +51,10 @@ class Live:
         *,
         now_ns: Callable[[], int] = time.time_ns,
         keep_ns: int | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._keep_ns, self._forgot_ns = keep_ns, 0
+        self._limits = limits
         self._store, self._where, self._announce, self._now_ns = store, where, announce, now_ns
         self._waiting: deque[tuple[int, Rows]] = deque()
         self._rows_waiting = 0
@@ -64,7 +68,7 @@ class Live:
     def _begin(self) -> None:
         """Start from what is stored, knowing nothing else."""
         self._windows = WindowBook(self._store)
-        self._series = SeriesWatch(self._store, self._where)
+        self._series = SeriesWatch(self._store, self._where, self._limits)
         self._devices = DeviceWatch(self._store, self._where, self._now_ns)
         self._through = self._store.derived_through()
         spans = self._store.series()

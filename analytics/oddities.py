@@ -1,4 +1,4 @@
-"""What is odd about single series: spikes and flatlines, judged reading by reading.
+"""What is odd about single series, judged reading by reading (analytics/detectors.py).
 
 An anomaly is a function of all readings of its series in order of time. Readings that come in
 order go on from the state; anything else makes the series' anomalies again from the store. What
@@ -7,18 +7,19 @@ retracted then.
 """
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import tzinfo
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.detectors import Detector, Event, Limits, detectors
 from analytics.grouping import Groups, grouped, in_parts, valid
-from analytics.wording import clock, lasting, told
+from analytics.wording import clock
 from ingest.derived import HOUR_NS, Anomaly
-from ingest.quantity import Kind, quantity
+from ingest.quantity import quantity
 from ingest.store import Source
-from kernels import flatline, spike
 
 NEVER_NS = int(np.iinfo(np.int64).min)
 LEARNING_NS = 2 * 24 * HOUR_NS
@@ -53,24 +54,26 @@ def spoken(source: Source, device: str) -> str:
 
 
 class SeriesWatch:
-    """Spikes and flatlines of every gauge. One thread uses it."""
+    """All that is odd about single series. One thread uses it.
 
-    KINDS = ("spike", "flatline")
+    limits  what people know of a series' bounds; asked for at its first sight
+    """
 
-    def __init__(self, source: Source, where: tzinfo) -> None:
+    def __init__(self, source: Source, where: tzinfo, limits: Limits | None = None) -> None:
         self._source = source
         self._where = where
-        self._spikes = spike.State.empty(0)
-        self._flats = flatline.State.empty(0)
+        self._limits = limits or (lambda device, quantity, channel: (None, None))
+        self._detectors = detectors()
+        self._kinds = frozenset((*(one.kind for one in self._detectors), "noise_burst"))
         self._newest_ns = np.empty(0, np.int64)
-        self._gauges = np.empty(0, np.bool_)
+        self._watched = np.empty((0, len(self._detectors)), np.bool_)  # by which of them
         self._met = np.empty(0, np.bool_)  # whether it is known what the series measures
         self._open: dict[int, dict[str, Anomaly]] = {}
 
     def update(self, groups: Groups) -> Found:
         """Take in rows that are stored already."""
         self._meet(groups.slot)
-        groups = groups.only(self._gauges[groups.slot])
+        groups = groups.only(np.asarray(self._watched[groups.slot].any(axis=1)))
         if not len(groups):
             return Found()
         newest_ns = self._newest_ns[groups.slot]
@@ -85,7 +88,7 @@ class SeriesWatch:
         numbers = np.array(slots, dtype=np.int64)
         self._meet(numbers)
         found: list[int] = numbers[
-            self._gauges[numbers] & (self._newest_ns[numbers] == NEVER_NS)
+            self._watched[numbers].any(1) & (self._newest_ns[numbers] == NEVER_NS)
         ].tolist()
         return found
 
@@ -110,11 +113,11 @@ class SeriesWatch:
         before = {
             a.id: a
             for a in self._source.anomalies(devices=sorted({name[0] for name in names}))
-            if a.kind in self.KINDS
+            if a.kind in self._kinds
             and a.start_ns >= names.get((a.device, a.quantity, a.channel), ALWAYS_NS)
         }
-        self._spikes.reset(slots)
-        self._flats.reset(slots)
+        for detector in self._detectors:
+            detector.reset(slots)
         for slot in slots.tolist():
             self._open.pop(slot, None)
         always = np.full(len(slots), ALWAYS_NS)
@@ -131,27 +134,32 @@ class SeriesWatch:
         )
 
     def _meet(self, slots: NDArray[np.int64]) -> None:
-        """Make room for these series, and learn what they measure at first sight.
-
-        Only gauges are judged; registers, counts and states are not.
-        """
+        """Make room for these series, and learn what they measure at first sight."""
         if not len(slots):
             return
         self._grow(int(slots.max()) + 1)
         for slot in slots[~self._met[slots]].tolist():
-            measured = quantity(self._source.name_of(slot).quantity)
-            self._gauges[slot] = measured.kind is Kind.GAUGE
-            self._flats.rests_at_zero[slot] = measured.rests_at_zero
+            name = self._source.name_of(slot)
+            low, high = self._limits(*name)
+            bounds = (np.nan if low is None else low, np.nan if high is None else high)
+            measured = quantity(name.quantity)
+            for column, detector in enumerate(self._detectors):
+                self._watched[slot, column] = detector.meet(slot, measured, bounds)
             self._met[slot] = True
 
     def _follow(self, groups: Groups) -> Found:
-        rows, slot = groups.rows, groups.slot
-        self._newest_ns[slot] = groups.last_ns
-        feed = (slot, groups.offsets, rows.time_ns, rows.value)
-        ended = self._told_spikes(spike.fold(self._spikes, *feed))
-        ended += self._told_flats(flatline.fold(self._flats, *feed))
-        lasting_on = self._told_spikes(spike.open_spikes(self._spikes, slot))
-        lasting_on += self._told_flats(flatline.open_flatlines(self._flats, slot))
+        self._newest_ns[groups.slot] = groups.last_ns
+        slot = groups.slot
+        ended: list[tuple[int, Anomaly]] = []
+        lasting_on: list[tuple[int, Anomaly]] = []
+        for column, detector in enumerate(self._detectors):
+            own = groups.only(self._watched[slot, column])
+            if not len(own):
+                continue
+            rows = own.rows
+            feed = (own.slot, own.offsets, rows.time_ns, rows.value)
+            ended += self._told(detector, detector.fold(feed))
+            lasting_on += self._told(detector, detector.still_open(own.slot))
         before: dict[str, Anomaly] = {}
         if self._open:
             for number in slot.tolist():
@@ -162,70 +170,39 @@ class SeriesWatch:
         stands = {a.id for _, a in ended + lasting_on}
         return Found(changed, [id for id in before if id not in stands])
 
-    def _told_spikes(self, found: spike.Spikes) -> list[tuple[int, Anomaly]]:
-        told_now = []
-        for slot, start, end, peak, expected, z in zip(
-            *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
-            *(column.tolist() for column in (found.peak, found.expected, found.z)),
-            strict=True,
-        ):
-            blank, unit = self._blank(slot, "spike", start, end)
-            way = "jumped" if peak > expected else "dropped"
-            what = f"{self._subject(blank)} {way} to {told(peak, unit)}"
-            text = f"{what} at {clock(start, self._where)}; usual is about {told(expected, unit)}."
-            score = round(1 - spike.Z_MIN / 2 / z, 4)
-            anomaly = replace(blank, score=score, value=peak, expected=expected, text=text)
-            told_now.append((slot, anomaly))
-        return told_now
+    def _told(self, detector: Detector, found: Any) -> list[tuple[int, Anomaly]]:
+        return [(one.slot, self._named(detector, one)) for one in detector.told(found, self._unit)]
 
-    def _told_flats(self, found: flatline.Flatlines) -> list[tuple[int, Anomaly]]:
-        told_now = []
-        for slot, start, end, length, value, beyond in zip(
-            *(column.tolist() for column in (found.slot, found.start_ns, found.end_ns)),
-            *(column.tolist() for column in (found.length, found.value, found.score)),
-            strict=True,
-        ):
-            blank, unit = self._blank(slot, "flatline", start, end)
-            what = self._subject(blank)
-            since = clock(start, self._where)
-            if blank.end_ns is None:
-                # While it lasts nothing is told that each further reading would change.
-                text, score = f"{what} repeats {told(value, unit)} exactly since {since}.", 0.5
-            else:
-                span = lasting(blank.end_ns - start)
-                text = f"{what} repeated {told(value, unit)} exactly for {span} from {since}"
-                text, score = f"{text} ({length} readings).", round(1 - 0.5 / beyond, 4)
-            told_now.append((slot, replace(blank, score=score, value=value, text=text)))
-        return told_now
+    def _unit(self, slot: int) -> str:
+        return quantity(self._source.name_of(slot).quantity).unit
 
-    def _subject(self, blank: Anomaly) -> str:
-        return f"{blank.quantity} of {spoken(self._source, blank.device)}"
-
-    def _blank(self, slot: int, kind: str, start_ns: int, end_ns: int) -> tuple[Anomaly, str]:
-        name = self._source.name_of(slot)
-        anomaly = Anomaly(
-            id=identity(kind, *name, start_ns),
+    def _named(self, detector: Detector, event: Event) -> Anomaly:
+        name = self._source.name_of(event.slot)
+        kind = event.kind or detector.kind
+        what = f"{name.quantity} of {spoken(self._source, name.device)}"
+        return Anomaly(
+            id=identity(kind, *name, event.start_ns),
             device=name.device,
             quantity=name.quantity,
             channel=name.channel,
             kind=kind,
-            start_ns=start_ns,
-            end_ns=None if end_ns < 0 else end_ns,
-            score=0.0,
-            value=None,
-            expected=None,
-            detector=f"{kind}@1",
-            text="",
+            start_ns=event.start_ns,
+            end_ns=None if event.end_ns < 0 else event.end_ns,
+            score=event.score,
+            value=event.value,
+            expected=event.expected,
+            detector=f"{kind}@{detector.version}",
+            text=f"{what} {event.text.format(clock(event.start_ns, self._where))}",
         )
-        return anomaly, quantity(name.quantity).unit
 
     def _grow(self, slots: int) -> None:
         have = len(self._newest_ns)
         if slots <= have:
             return
         slots = max(slots, 2 * have)
-        self._spikes, self._flats = self._spikes.grown(slots), self._flats.grown(slots)
+        for detector in self._detectors:
+            detector.grow(slots)
         self._newest_ns = np.concatenate([self._newest_ns, np.full(slots - have, NEVER_NS)])
-        unmet = np.zeros(slots - have, np.bool_)
-        self._gauges = np.concatenate([self._gauges, unmet])
-        self._met = np.concatenate([self._met, unmet])
+        unwatched = np.zeros((slots - have, len(self._detectors)), np.bool_)
+        self._watched = np.concatenate([self._watched, unwatched])
+        self._met = np.concatenate([self._met, np.zeros(slots - have, np.bool_)])

@@ -8,10 +8,11 @@ weeks. It is an outlier if
 
 where scale is the largest of 1.4826 MAD, the smallest step between neighbours in the ring (the
 resolution), and a floor against rounding; the margin is half the ring's range, or a quarter of the
-envelope's where that is more. A ring holds a night, or four minutes, and alone would alarm every
-morning; the envelope knows the days. Among values that are all equal there is no scale; then it is
-the last step that was seen between ordinary readings, or 1 % of the level, and zeros that never
-moved are not judged.
+envelope's where that is more. Where a slot is erratic (a power, a flow, a light: it shows what
+somebody switched on) it is the whole of the envelope's, and nothing is judged for two days. A ring
+holds a night, or four minutes, and would alarm every morning; the envelope knows the days. Among
+values that are all equal there is no scale; then it is the last step that was seen between ordinary
+readings, or 1 % of the level, and zeros that never moved are not judged.
 
 Outliers in a row are one run, judged by what was there before its first. It is open at once. If
 one to four of them are followed by a value that is none, they were a spike, and neither ring nor
@@ -36,6 +37,7 @@ import numpy as np
 
 from kernels.groups import check_slots, checked, grown
 from kernels.jit import (
+    BOOLS,
     FLOATS,
     FLOATS2,
     FLOATS2_OUT,
@@ -44,6 +46,7 @@ from kernels.jit import (
     INTS,
     INTS2,
     INTS2_OUT,
+    Bools,
     Floats,
     Ints,
     floats,
@@ -56,6 +59,8 @@ WARM_UP = 24  # values below which none is judged
 Z_MIN = 8.0
 BEYOND = 0.5  # of the ring's range
 BEYOND_ENVELOPE = 0.25  # of the envelope's range
+BEYOND_ERRATIC = 1.0
+WARM_UP_ERRATIC_NS = 2 * 86_400 * 10**9
 RUN_MAX = 4  # readings of a spike
 PEAKS = 8  # spikes whose peaks are remembered
 PEAKS_WITHIN = 384  # values that entered since
@@ -68,8 +73,8 @@ FLOOR_OF_EQUALS = 0.01
 Z_MAX = 1e300  # what a score beyond float64 is written as
 
 # whole: values that entered the ring, outliers of the open run (0: none), its start, whether one of
-# them is unusual, the time of the last value that entered, spikes ever
-SEEN, RUN, START, UNUSUAL, LAST, SPIKES = 0, 1, 2, 3, 4, 5
+# them is unusual, the time of the last value that entered, spikes ever, the time of the first value
+SEEN, RUN, START, UNUSUAL, LAST, SPIKES, FIRST = 0, 1, 2, 3, 4, 5, 6
 # real: last usual step; the ring's least and most, the envelope's; what the open run is judged by
 STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE = 0, 1, 2, 3, 4, 5, 6
 
@@ -103,8 +108,9 @@ class State:
     held  (slots, 4) float64   the values of the open run
     peak  (slots, 8) float64   the last spikes' peaks; number i lies at i % 8
     at    (slots, 8) int64     and how many values had entered then
-    whole (slots, 6) int64     SEEN, RUN, START, UNUSUAL, LAST, SPIKES
+    whole (slots, 7) int64     SEEN, RUN, START, UNUSUAL, LAST, SPIKES, FIRST
     real  (slots, 7) float64   STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE
+    erratic (slots,)           set by the caller; a reset keeps it
     """
 
     ring: Floats
@@ -113,6 +119,7 @@ class State:
     at: Ints
     whole: Ints
     real: Floats
+    erratic: Bools
 
     def __len__(self) -> int:
         return len(self.ring)
@@ -122,8 +129,8 @@ class State:
         """Return a state that has seen nothing."""
         return State(
             *(np.zeros((slots, RING)), np.zeros((slots, RUN_MAX)), np.zeros((slots, PEAKS))),
-            *(np.zeros((slots, PEAKS), np.int64), np.zeros((slots, 6), np.int64)),
-            np.zeros((slots, 7)),
+            *(np.zeros((slots, PEAKS), np.int64), np.zeros((slots, 7), np.int64)),
+            *(np.zeros((slots, 7)), np.zeros(slots, np.bool_)),
         )
 
     def grown(self, slots: int) -> "State":
@@ -131,16 +138,13 @@ class State:
         return State(
             *(grown(self.ring, slots), grown(self.held, slots), grown(self.peak, slots)),
             *(grown(self.at, slots), grown(self.whole, slots), grown(self.real, slots)),
+            grown(self.erratic, slots),
         )
 
     def reset(self, slots: Ints) -> None:
         """Forget these slots."""
-        self.ring[slots] = 0
-        self.held[slots] = 0
-        self.peak[slots] = 0
-        self.at[slots] = 0
-        self.whole[slots] = 0
-        self.real[slots] = 0
+        for column in (self.ring, self.held, self.peak, self.at, self.whole, self.real):
+            column[slots] = 0
 
 
 def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) -> Spikes:
@@ -155,7 +159,7 @@ def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) 
     where, bounds = checked(slot, offsets, len(state), len(time_ns), len(value))
     whole, real = np.empty((len(time_ns), 3), np.int64), np.empty((len(time_ns), 3))
     known = (state.ring, state.held, state.peak, state.at, state.whole, state.real)
-    ended = _fold(*known, where, bounds, time_ns, value, np.empty(RING), whole, real)
+    ended = _fold(*known, state.erratic, where, bounds, time_ns, value, np.empty(RING), whole, real)
     return _spikes(whole[:ended], real[:ended])
 
 
@@ -228,20 +232,13 @@ def _measure(ring: Floats, seen: int, facts: Floats, room: Floats) -> None:
 
 
 @kernel()
-def _is_beyond(v: float, facts: Floats) -> bool:
+def _is_beyond(v: float, facts: Floats, share: float) -> bool:
     """Return whether v lies beyond the envelope by more than the margin."""
-    least = facts[LEAST]
-    most = facts[MOST]
+    least, most = facts[LEAST], facts[MOST]
     if least <= v <= most:  # as nearly all are
         return False
-    margin = max(BEYOND * (facts[HIGH] - facts[LOW]), BEYOND_ENVELOPE * (most - least))
+    margin = max(BEYOND * (facts[HIGH] - facts[LOW]), share * (most - least))
     return bool(v > most + margin or v < least - margin)
-
-
-@kernel()
-def _is_far(v: float, facts: Floats) -> bool:
-    scale = facts[SCALE]
-    return bool(scale > 0.0 and abs(v - facts[EXPECTED]) / scale > Z_MIN)
 
 
 @kernel()
@@ -277,11 +274,8 @@ def _enter(ring: Floats, now: Ints, facts: Floats, time_ns: int, v: float) -> No
     ring[place] = v
     now[SEEN] = seen + 1
     if seen == 0:
-        facts[LOW] = v
-        facts[HIGH] = v
-        facts[LEAST] = v
-        facts[MOST] = v
-        now[LAST] = time_ns
+        facts[LOW] = facts[HIGH] = facts[LEAST] = facts[MOST] = v
+        now[LAST] = now[FIRST] = time_ns
         return
     low = min(facts[LOW], v)
     high = max(facts[HIGH], v)
@@ -316,7 +310,7 @@ def _give(
 
 @kernel(
     INT(
-        *(FLOATS2_OUT, FLOATS2_OUT, FLOATS2_OUT, INTS2_OUT, INTS2_OUT, FLOATS2_OUT),
+        *(FLOATS2_OUT, FLOATS2_OUT, FLOATS2_OUT, INTS2_OUT, INTS2_OUT, FLOATS2_OUT, BOOLS),
         *(INTS, INTS, INTS, FLOATS, FLOATS_OUT, INTS2_OUT, FLOATS2_OUT),
     )
 )
@@ -327,6 +321,7 @@ def _fold(
     ats: Ints,
     whole: Ints,
     real: Floats,
+    erratic: Bools,
     slot: Ints,
     offsets: Ints,
     time_ns: Ints,
@@ -344,16 +339,21 @@ def _fold(
         at = ats[s]
         now = whole[s]
         facts = real[s]
+        share = BEYOND_ERRATIC if erratic[s] else BEYOND_ENVELOPE
         for i in range(offsets[group], offsets[group + 1]):
             v = value[i]
             if not np.isfinite(v):
                 continue
             run = now[RUN]
             outlier = False
-            if (now[SEEN] >= WARM_UP or run > 0) and _is_beyond(v, facts):
+            ready = now[SEEN] >= WARM_UP and (
+                not erratic[s] or time_ns[i] - now[FIRST] >= WARM_UP_ERRATIC_NS
+            )
+            if (ready or run > 0) and _is_beyond(v, facts, share):
                 if run == 0:
                     _measure(ring, now[SEEN], facts, room)
-                outlier = _is_far(v, facts)
+                far = abs(v - facts[EXPECTED])
+                outlier = facts[SCALE] > 0.0 and far / facts[SCALE] > Z_MIN
             if outlier and run < RUN_MAX:
                 if run == 0:
                     now[START] = time_ns[i]

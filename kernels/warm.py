@@ -70,10 +70,26 @@ def _flatline(m: ModuleType) -> None:
     m.open_flatlines(state, SLOT)
 
 
+def _bounds(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, VALUE)
+    m.open_runs(state, SLOT)
+
+
+def _changes(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, VALUE)
+    m.open_changes(state, SLOT)
+
+
 def _rhythm(m: ModuleType) -> None:
     state = m.State.empty(1)
     m.fold(state, SLOT, OFFSETS, TIME_NS, WIDTH_NS)
     m.limits(state)
+
+
+def _novelty(m: ModuleType) -> None:
+    m.fold(m.State.empty(1), SLOT, OFFSETS, TIME_NS, VALUE)
 
 
 KERNELS: dict[str, Callable[[ModuleType], None]] = {
@@ -85,6 +101,10 @@ KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "energy": _energy,
     "spike": _spike,
     "flatline": _flatline,
+    "bounds": _bounds,
+    "steady": _bounds,
+    "changes": _changes,
     "rhythm": _rhythm,
+    "novelty": _novelty,
 }
 """What `warm` calls, by the name of the kernel's module, in its order."""

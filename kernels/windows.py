@@ -162,45 +162,38 @@ def _windows(whole: Ints, real: Floats) -> Windows:
 
 
 @kernel()
-def _add(real: Floats, v: float) -> None:
-    """Add a row to an open window's numbers (5,)."""
-    real[MIN] = min(real[MIN], v)
-    real[MAX] = max(real[MAX], v)
-    s = real[SUM]
-    t = s + v
-    if abs(s) >= abs(v):
-        real[CARRY] += (s - t) + v
-    else:
-        real[CARRY] += (v - t) + s
-    real[SUM] = t
-    real[LAST] = v
+def _error(a: float, b: float, total: float) -> float:
+    """Return what rounding lost of total = a + b (Knuth's TwoSum: without a branch).
 
-
-@kernel()
-def _open(real: Floats, v: float) -> None:
-    """Begin a window's numbers (5,) with a row."""
-    real[MIN] = v
-    real[MAX] = v
-    real[SUM] = v
-    real[CARRY] = 0.0
-    real[LAST] = v
+    To the bit Neumaier's carry, which looks which of the two is the larger to save two operations.
+    """
+    of_b = total - a
+    return (a - (total - of_b)) + (b - of_b)
 
 
 @kernel()
 def _row(
-    slot: int, start_ns: int, count: int, real: Floats, out_whole: Ints, out_real: Floats
+    slot: int,
+    start_ns: int,
+    count: int,
+    low: float,
+    high: float,
+    total: float,
+    carry: float,
+    last: float,
+    out_whole: Ints,
+    out_real: Floats,
 ) -> None:
     """Write a window as slot, start, count (3,) and min, max, mean, last (4,)."""
     out_whole[0] = slot
     out_whole[1] = start_ns
     out_whole[2] = count
-    total = real[SUM]
     if np.isfinite(total):  # beyond 1.8e308 the compensation is NaN
-        total += real[CARRY]
-    out_real[MIN] = real[MIN]
-    out_real[MAX] = real[MAX]
-    out_real[MEAN] = min(max(total / count, real[MIN]), real[MAX])
-    out_real[3] = real[LAST]
+        total += carry
+    out_real[MIN] = low
+    out_real[MAX] = high
+    out_real[MEAN] = min(max(total / count, low), high)
+    out_real[3] = last
 
 
 @kernel(INT(INTS2_OUT, FLOATS2_OUT, INTS, INTS, INTS, FLOATS, INT, BOOL, INTS2_OUT, FLOATS2_OUT))
@@ -216,32 +209,50 @@ def _fold(
     out_whole: Ints,
     out_real: Floats,
 ) -> int:
-    """Fold; where the groups end with their rows, give their last windows too."""
+    """Fold; where the groups end with their rows, give their last windows too.
+
+    An open window's numbers are locals, in registers: through the state's cells each row would wait
+    for the row before it to be written.
+    """
     closed = 0
     for group in range(len(slot)):
         s = slot[group]
-        count = whole[s, COUNT]
-        start = whole[s, START]
+        count, start = whole[s, COUNT], whole[s, START]
+        low, high, last = real[s, MIN], real[s, MAX], real[s, LAST]
+        total, carry = real[s, SUM], real[s, CARRY]
         for i in range(offsets[group], offsets[group + 1]):
             v = value[i]
             if not np.isfinite(v):
                 continue
             t = time_ns[i]
             if count > 0 and t - start < width_ns:  # spares the division, which costs most
-                _add(real[s], v)
+                low = v if v < low else low
+                high = v if v > high else high
+                before = total
+                total = before + v
+                carry += _error(before, v, total)
+                last = v
                 count += 1
                 continue
             if count > 0:
-                _row(s, start, count, real[s], out_whole[closed], out_real[closed])
+                _row(
+                    *(s, start, count, low, high, total, carry, last),
+                    *(out_whole[closed], out_real[closed]),
+                )
                 closed += 1
             start = t // width_ns * width_ns
-            _open(real[s], v)
+            low = high = total = last = v
+            carry = 0.0
             count = 1
         if ends and count > 0:
-            _row(s, start, count, real[s], out_whole[closed], out_real[closed])
+            _row(
+                *(s, start, count, low, high, total, carry, last),
+                *(out_whole[closed], out_real[closed]),
+            )
             closed += 1
-        whole[s, COUNT] = count
-        whole[s, START] = start
+        whole[s, COUNT], whole[s, START] = count, start
+        real[s, MIN], real[s, MAX], real[s, LAST] = low, high, last
+        real[s, SUM], real[s, CARRY] = total, carry
     return closed
 
 
@@ -251,30 +262,42 @@ def _close(whole: Ints, real: Floats, slots: Ints, out_whole: Ints, out_real: Fl
     for s in slots:
         count = whole[s, COUNT]
         if count > 0:
-            _row(s, whole[s, START], count, real[s], out_whole[closed], out_real[closed])
+            _row(
+                *(s, whole[s, START], count, real[s, MIN], real[s, MAX]),
+                *(real[s, SUM], real[s, CARRY], real[s, LAST]),
+                *(out_whole[closed], out_real[closed]),
+            )
             closed += 1
     return closed
 
 
 @kernel(NOTHING(INTS, FLOATS, INTS, INTS2_OUT, FLOATS2_OUT))
 def _at(time_ns: Ints, value: Floats, edges_ns: Ints, out_whole: Ints, out_real: Floats) -> None:
-    real = np.empty(5)
     i = 0
     while i < len(time_ns) and len(edges_ns) > 0 and time_ns[i] < edges_ns[0]:
         i += 1
     for k in range(len(edges_ns) - 1):
         count = 0
+        low = high = total = carry = last = 0.0
         while i < len(time_ns) and time_ns[i] < edges_ns[k + 1]:
             v = value[i]
-            if np.isfinite(v):
-                if count > 0:
-                    _add(real, v)
-                else:
-                    _open(real, v)
-                count += 1
             i += 1
+            if not np.isfinite(v):
+                continue
+            if count == 0:
+                low = high = v
+            low = v if v < low else low
+            high = v if v > high else high
+            before = total
+            total = before + v
+            carry += _error(before, v, total)
+            last = v
+            count += 1
         if count > 0:
-            _row(k, edges_ns[k], count, real, out_whole[k], out_real[k])
+            _row(
+                *(k, edges_ns[k], count, low, high, total, carry, last),
+                *(out_whole[k], out_real[k]),
+            )
         else:
             out_whole[k, 0] = k
             out_whole[k, 1] = edges_ns[k]

@@ -43,6 +43,7 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
     "zero_after_boot": (_GLITCH,),
     "glitch": (_GLITCH,),
     "unit_mixup": (_GLITCH, _UNEXPLAINED),
+    "water_leak": ("leak",),
     GARBAGE: (QUARANTINE,),
 }
 

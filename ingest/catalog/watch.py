@@ -35,6 +35,7 @@ class CatalogWatch:
         self._ended = threading.Event()
         self._opened_once = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emscher-catalog", daemon=True)
+        self._bounds: dict[tuple[str, ...], tuple[float | None, float | None]] | None = None
         self.fault: str | None = None
 
     def start(self) -> None:
@@ -61,6 +62,17 @@ class CatalogWatch:
             return self._catalog.facts(device, quantity, channel)
         except CatalogError as fault:
             raise StoreUnavailable(f"meters and their exchanges can't be asked: {fault}") from fault
+
+    def limits(self, device: str, quantity: str, channel: str) -> tuple[float | None, float | None]:
+        """Return below and above what no value of a series is true, as of the start."""
+        if self._bounds is None:
+            self._opened_once.wait(_PAUSE_S)
+            rows = [] if self._catalog is None else self._catalog.rows("series")
+            keys = ("device", "quantity", "channel")
+            self._bounds = {
+                tuple(row[key] for key in keys): (row["lowest"], row["highest"]) for row in rows
+            }
+        return self._bounds.get((device, quantity, channel), (None, None))
 
     def stop(self) -> None:
         """Finish what is noted, as far as that goes at once; the rest comes at the next start."""

@@ -44,13 +44,13 @@ def windows_at(rows, edges):
     return found
 
 
-def spikes(rows):
+def spikes(rows, erratic=False):
     """Return the ended spikes (start, end, peak, expected, z) and the open one, or None."""
-    usual, ended, run, peaks = _Usual(), [], [], []
+    usual, ended, run, peaks = _Usual(erratic), [], [], []
     for t, v in rows:
         if not math.isfinite(v):
             continue
-        by = usual.outlier(v)
+        by = usual.outlier(t, v, bool(run))
         if by and len(run) < 4:
             run.append((t, v, _is_new(v, by[0], peaks, len(usual.entered))))
             continue
@@ -72,7 +72,8 @@ def spikes(rows):
 class _Usual:
     """The values that were no spike, the envelope around them, and the last usual step."""
 
-    def __init__(self):
+    def __init__(self, erratic):
+        self.erratic, self.first = erratic, None
         self.entered, self.least, self.most, self.last, self.usual_step = [], 0.0, 0.0, 0, 0.0
 
     def measure(self):
@@ -85,12 +86,14 @@ class _Usual:
             return expected, max(1.4826 * mad, min(steps), 1e-9 * abs(expected))
         return expected, max(self.usual_step, 0.01 * abs(expected))
 
-    def outlier(self, v):
+    def outlier(self, t, v, is_open):
         """Return the median and the scale if v is an outlier among these, else None."""
-        if len(self.entered) < 24:
+        young = self.erratic and (self.first is None or t - self.first < 48 * HOUR_NS)
+        if not is_open and (len(self.entered) < 24 or young):
             return None
         ring = self.entered[-64:]
-        margin = max(0.5 * (max(ring) - min(ring)), 0.25 * (self.most - self.least))
+        share = 1.0 if self.erratic else 0.25
+        margin = max(0.5 * (max(ring) - min(ring)), share * (self.most - self.least))
         if self.least - margin <= v <= self.most + margin:
             return None
         expected, scale = self.measure()
@@ -107,6 +110,7 @@ class _Usual:
         low, high = min(self.entered[-64:]), max(self.entered[-64:])
         if len(self.entered) == 1:
             self.least = self.most = v
+            self.first = t
         else:
             share = min(1.0, (t - self.last) / (14 * 24 * HOUR_NS))
             self.least = min(self.least + share * (low - self.least), low)

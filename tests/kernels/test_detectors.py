@@ -58,16 +58,17 @@ def bursts(draw):
 BURSTS = st.fixed_dictionaries({slot: bursts() for slot in (2, 0)})
 
 
-@given(SERIES | BURSTS, CUTS)
-def test_spikes_equal_their_twin(series, cuts):
+@given(SERIES | BURSTS, CUTS, st.booleans())
+def test_spikes_equal_their_twin(series, cuts, erratic):
     """The events and the state are those of one batch and of the twin."""
     state, whole = spike.State.empty(3), spike.State.empty(3)
+    state.erratic[:] = whole.erratic[:] = erratic
     found = [e for b in batches(series, cuts) for e in events(spike.fold(state, *grouped(b)))]
     assert sorted(found) == events(spike.fold(whole, *grouped(series)))
     for name in spike.State.__slots__:
         np.testing.assert_array_equal(getattr(state, name), getattr(whole, name))
     for slot, rows in series.items():
-        ended, still = naive.spikes(rows)
+        ended, still = naive.spikes(rows, erratic)
         assert [row for s, *row in sorted(found) if s == slot] == [list(e) for e in ended]
         assert events(spike.open_spikes(state, ALL), slot) == ([still] if still else [])
 

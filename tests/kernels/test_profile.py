@@ -3,7 +3,7 @@
 import naive_register as naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_rows import NS
 
@@ -18,6 +18,7 @@ def shift_ns(t):
     return HOUR if t < 400 * HOUR else 2 * HOUR
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 9))
 def test_equals_its_twin(seed, hours):
     """The mean flow of each local hour of the week, over what is known."""
