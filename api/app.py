@@ -9,6 +9,7 @@ from api import (
     console,
     devices,
     energy,
+    environment,
     health,
     live,
     messages,
@@ -50,7 +51,17 @@ def create_app(house: House) -> FastAPI:
         redoc_url=None,
     )
     app.state.house = house
-    for room in (health, devices, messages, readings, energy, anomalies, quarantine, live):
+    for room in (
+        health,
+        devices,
+        messages,
+        readings,
+        energy,
+        environment,
+        anomalies,
+        quarantine,
+        live,
+    ):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)
     app.include_router(console.router)

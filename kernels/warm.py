@@ -88,6 +88,21 @@ def _rhythm(m: ModuleType) -> None:
     m.limits(state)
 
 
+def _air_quality(m: ModuleType) -> None:
+    m.index(np.ones((1, len(m.POLLUTANTS))))
+    m.running_mean(VALUE, 2, 1)
+
+
+def _climate(m: ModuleType) -> None:
+    m.dew_point(VALUE, VALUE)
+    m.heat_index(VALUE, VALUE)
+    m.heating_degree_days(VALUE)
+
+
+def _noise(m: ModuleType) -> None:
+    m.levels(TIME_NS, VALUE, WIDTH_NS, TIME_NS, m.Clock(TIME_NS[:1], TIME_NS[:1]))
+
+
 def _novelty(m: ModuleType) -> None:
     m.fold(m.State.empty(1), SLOT, OFFSETS, TIME_NS, VALUE)
 
@@ -106,5 +121,8 @@ KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "changes": _changes,
     "rhythm": _rhythm,
     "novelty": _novelty,
+    "air_quality": _air_quality,
+    "climate": _climate,
+    "noise": _noise,
 }
 """What `warm` calls, by the name of the kernel's module, in its order."""
