@@ -221,11 +221,10 @@ def _analysis(
     store: "Store", teller: "Teller", settings: "Settings", catalog: "CatalogWatch"
 ) -> "Live":
     from analytics.live import Live
-    from kernels.warm import warm
 
-    warm()
     keep_ns = settings.keep_readings * DAY_NS or None
-    live = Live(store, settings.where, teller.found, keep_ns=keep_ns, limits=catalog.limits)
+    more = catalog.limits, settings.novelty
+    live = Live(store, settings.where, teller.found, *more, keep_ns=keep_ns)
     live.start()
     return live
 

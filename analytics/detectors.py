@@ -75,7 +75,9 @@ class Detector(Protocol):
     kind: str
     version: int
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Learn what a series measures; return whether it is looked at."""
 
     def grow(self, slots: int) -> None:
@@ -102,7 +104,9 @@ class Spikes:
     kind: str = "spike"
     version: int = 2
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Look at gauges."""
         self.state.erratic[slot] = measured.name in ERRATIC
         return measured.kind is Kind.GAUGE
@@ -141,7 +145,9 @@ class Flatlines:
     kind: str = "flatline"
     version: int = 1
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Look at gauges."""
         self.state.rests_at_zero[slot] = measured.rests_at_zero
         return measured.kind is Kind.GAUGE
@@ -184,7 +190,9 @@ class Bounds:
     kind: str = "out_of_range"
     version: int = 1
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Look at whatever has a bound."""
         low, high = PHYSICAL.get(measured.name, (np.nan, np.nan))
         self.state.low[slot] = low if np.isnan(limits[0]) else limits[0]
@@ -226,7 +234,9 @@ class Leaks:
     kind: str = "leak"
     version: int = 1
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Look at water registers."""
         return measured.name in _LEAKING
 
@@ -267,7 +277,9 @@ class Shifts:
     kind: str = "level_shift"
     version: int = 1
 
-    def meet(self, slot: int, measured: Quantity, limits: tuple[float, float]) -> bool:
+    def meet(
+        self, slot: int, measured: Quantity, limits: tuple[float, float], device: str = ""
+    ) -> bool:
         """Look at gauges that do not jump by their nature."""
         if measured.name in _SUDDEN:
             self.sudden.add(slot)

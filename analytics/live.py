@@ -7,7 +7,7 @@ asks the store what it has missed, and arrives at the same result.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 import numpy as np
@@ -24,6 +24,7 @@ from ingest.errors import StoreUnavailable
 from ingest.intake import Committed
 from ingest.reading import Rows
 from ingest.store import Store
+from kernels.warm import warm
 
 _ROWS_WAITING_MAX = 500_000
 _COMMITS_AT_ONCE = 500
@@ -38,6 +39,7 @@ class Live:
     """The one thread that keeps what is derived up with what is stored.
 
     limits    what people know of a series: below and above what no value is true
+    chosen    patterns of "DEVICE QUANTITY" of the series whose novelty is told
     keep_ns   readings of gauges that are older are dropped, once they are in windows; None: none
     announce  is told what was found, after it is stored: anomalies that are new or have changed,
               and the ids of those that are disproved
@@ -48,13 +50,14 @@ class Live:
         store: Store,
         where: tzinfo,
         announce: Callable[[Found], None],
+        limits: Limits | None = None,
+        chosen: Sequence[str] = (),
         *,
         now_ns: Callable[[], int] = time.time_ns,
         keep_ns: int | None = None,
-        limits: Limits | None = None,
     ) -> None:
         self._keep_ns, self._forgot_ns = keep_ns, 0
-        self._limits = limits
+        self._limits, self._chosen = limits, chosen
         self._store, self._where, self._announce, self._now_ns = store, where, announce, now_ns
         self._waiting: deque[tuple[int, Rows]] = deque()
         self._rows_waiting = 0
@@ -68,7 +71,7 @@ class Live:
     def _begin(self) -> None:
         """Start from what is stored, knowing nothing else."""
         self._windows = WindowBook(self._store)
-        self._series = SeriesWatch(self._store, self._where, self._limits)
+        self._series = SeriesWatch(self._store, self._where, self._limits, self._chosen)
         self._devices = DeviceWatch(self._store, self._where, self._now_ns)
         self._through = self._store.derived_through()
         spans = self._store.series()
@@ -82,7 +85,8 @@ class Live:
         self._swept_ns = 0
 
     def start(self) -> None:
-        """Begin to follow the commits."""
+        """Make the kernels ready, and begin to follow the commits."""
+        warm()
         self._thread.start()
 
     def offer(self, committed: Committed) -> None:

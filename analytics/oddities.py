@@ -7,6 +7,7 @@ retracted then.
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from analytics.detectors import Detector, Event, Limits, detectors
 from analytics.grouping import Groups, grouped, in_parts, valid
+from analytics.novelties import Novelties
 from analytics.wording import clock
 from ingest.derived import HOUR_NS, Anomaly
 from ingest.quantity import quantity
@@ -57,13 +59,20 @@ class SeriesWatch:
     """All that is odd about single series. One thread uses it.
 
     limits  what people know of a series' bounds; asked for at its first sight
+    chosen  patterns of "DEVICE QUANTITY" of the series whose novelty is told
     """
 
-    def __init__(self, source: Source, where: tzinfo, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        where: tzinfo,
+        limits: Limits | None = None,
+        chosen: Sequence[str] = (),
+    ) -> None:
         self._source = source
         self._where = where
         self._limits = limits or (lambda device, quantity, channel: (None, None))
-        self._detectors = detectors()
+        self._detectors: list[Detector] = [*detectors(), Novelties(chosen)]
         self._kinds = frozenset((*(one.kind for one in self._detectors), "noise_burst"))
         self._newest_ns = np.empty(0, np.int64)
         self._watched = np.empty((0, len(self._detectors)), np.bool_)  # by which of them
@@ -144,7 +153,7 @@ class SeriesWatch:
             bounds = (np.nan if low is None else low, np.nan if high is None else high)
             measured = quantity(name.quantity)
             for column, detector in enumerate(self._detectors):
-                self._watched[slot, column] = detector.meet(slot, measured, bounds)
+                self._watched[slot, column] = detector.meet(slot, measured, bounds, name.device)
             self._met[slot] = True
 
     def _follow(self, groups: Groups) -> Found:

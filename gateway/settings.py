@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     keep_messages: int = Field(
         30, ge=0, le=36_525, description="days that messages are kept as they came; 0: none are"
     )
+    novelty: Annotated[list[str], NoDecode] = Field(
+        [], description='patterns of "DEVICE QUANTITY" of series whose novelty is told'
+    )
     keep_readings: int = Field(
         0, ge=0, le=36_525, description="days that readings of gauges are kept; 0: for ever"
     )
@@ -59,7 +62,7 @@ class Settings(BaseSettings):
         host_port(text)
         return text
 
-    @field_validator("broker", "topics", mode="before")
+    @field_validator("broker", "topics", "novelty", mode="before")
     @classmethod
     def _listed(cls, given: object) -> object:
         return [one.strip() for one in given.split(",")] if isinstance(given, str) else given

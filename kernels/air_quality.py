@@ -1,12 +1,12 @@
 """European Air Quality Index, and the running means that the limit values want.
 
 The index of an hour is the worst of its pollutants': 1 good, 2 fair, 3 moderate, 4 poor, 5 very
-poor, 6 extremely poor; 0 where none is known. Concentrations are hourly means in ug/m3; a band's end
-belongs to it, and a concentration is rounded to whole ug/m3 before it is put into a band.
+poor, 6 extremely poor; 0 where none is known. Concentrations are hourly means in ug/m3; a band's
+end belongs to it, and a concentration is rounded to whole ug/m3 before it is put into a band.
 
 Sources: European Environment Agency, European Air Quality Index, bands as revised in 2024.
-Directive (EU) 2024/2881, annex IV (as 2008/50/EC, annexes VII and XI): an 8-hour mean needs 6 hours,
-a daily mean 18 hours.
+Directive (EU) 2024/2881, annex IV (as 2008/50/EC, annexes VII and XI): an 8-hour mean needs 6
+hours, a daily mean 18.
 """
 
 import numpy as np

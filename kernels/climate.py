@@ -1,8 +1,8 @@
 """Dew point, heat index, and degree days.
 
-Sources: Sonntag 1990, Z. Meteorol. 70(5):340-344 (Magnus formula over water, 17.62 and 243.12 degC).
+Sources: Sonntag 1990, Z. Meteorol. 70(5):340-344 (Magnus formula over water, 17.62, 243.12 degC).
 Rothfusz 1990, NWS SR 90-23, with the adjustments of the US Weather Prediction Center and its plain
-formula below 80 degF. VDI 3807 part 1: heating degree days Gt20/15 (room 20 degC, heating limit 15).
+formula below 80 degF. VDI 3807 part 1: heating degree days Gt20/15 (room 20, heating limit 15).
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ evening and night
 
     Lden = 10 lg((12 10^(L_day/10) + 4 10^((L_evening + 5)/10) + 8 10^((L_night + 10)/10)) / 24)
 
-Source: Directive 2002/49/EC, annex I; in Germany day is 6-18, evening 18-22, night 22-6 (34. BImSchV).
+Source: Directive 2002/49/EC, annex I; 34. BImSchV: day 6-18, evening 18-22, night 22-6.
 """
 
 from typing import NamedTuple

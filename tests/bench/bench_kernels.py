@@ -8,7 +8,20 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kernels import energy, flatline, register, rhythm, spike, spread, windows
+from kernels import (
+    bounds,
+    changes,
+    energy,
+    flatline,
+    limits,
+    novelty,
+    register,
+    rhythm,
+    spike,
+    spread,
+    steady,
+    windows,
+)
 
 NS = 10**9
 WIDTH_NS = 900 * NS
@@ -119,9 +132,13 @@ def test_windows_of_a_small_batch(benchmark, rows):
 
 
 @pytest.mark.benchmark(group="detectors")
-@pytest.mark.parametrize("detector", [spike, flatline], ids=["spike", "flatline"])
+@pytest.mark.parametrize(
+    "detector",
+    [spike, flatline, changes, bounds, steady],
+    ids=["spike", "flatline", "changes", "bounds", "steady"],
+)
 def test_detectors(benchmark, rows, detector):
-    """Spike and flatline over noisy series."""
+    """Each detector of single series over noisy ones."""
     found = measured(benchmark, len(rows[3]), detector.fold, fresh(detector, rows))
     assert len(found) < len(rows[3]) / 1000
 
@@ -142,12 +159,11 @@ def test_register_to_days(benchmark, full_size):
     edges = np.arange(0, time_ns[-1], 86_400 * NS)
 
     def to_days():
-        rate_max = register.rate_max_learnt(time_ns, value)
-        gap_ns = 3 * register.typical_gap(time_ns)
-        found = register.judge(
-            *(time_ns, value),
-            **{"gap_ns": gap_ns, "rate_max": rate_max, "dip_readings": 4, "dip_ns": 86_400 * NS},
-        )
+        gap_ns = 3 * limits.typical_gap(time_ns)
+        step = limits.resolution(value)
+        rate_max = limits.rate_max_learnt(time_ns, value, step, gap_ns // 3)
+        by = register.Limits(gap_ns, rate_max, 4, 86_400 * NS, 5 * rate_max, step)
+        found = register.judge(time_ns, value, by)
         u = spread.cumulative(found.amount, found.good)
         spread.coverage(time_ns, found.good, gap_ns, edges)
         return np.diff(spread.at_edges(time_ns, u, found.good, edges).u)
@@ -161,5 +177,42 @@ def test_register_to_days(benchmark, full_size):
 def test_energy(benchmark, rows):
     """Energy from power."""
     time_ns = np.arange(len(rows[3])) * NS
-    found = measured(benchmark, len(time_ns), lambda: energy.energy_wh(time_ns, rows[3], NS))
-    assert found.covered_ns == time_ns[-1]
+    edges = np.array([0, time_ns[-1]])
+    found = measured(
+        benchmark, len(time_ns), lambda: energy.energy_between(time_ns, rows[3], NS, edges)
+    )
+    assert found.covered_ns[0] == time_ns[-1]
+
+
+@pytest.mark.benchmark(group="register")
+def test_register_to_quarter_hours(benchmark, rows):
+    """A register, read every minute, ten times: judged by known limits, cut into quarter hours."""
+    n = len(rows[3]) // 10
+    time_ns = np.arange(n) * 60 * NS
+    value = np.cumsum(np.abs(rows[3][:n]))
+    edges = np.arange(0, time_ns[-1], WIDTH_NS)
+    by = register.Limits(150 * NS, 1e5, 4, 86_400 * NS, 1e6)
+
+    def to_quarters():
+        for _ in range(10):
+            found = register.judge(time_ns, value, by)
+            u = spread.cumulative(found.amount, found.good)
+            at = spread.at_edges(time_ns, u, found.good, edges).u
+        return np.diff(at)
+
+    quarters = measured(benchmark, 10 * n, to_quarters)
+    assert quarters.sum() == pytest.approx(value[(len(edges) - 1) * 15] - value[0], rel=1e-12)
+
+
+@pytest.mark.benchmark(group="novelty")
+def test_novelty(benchmark, rows):
+    """The novelty score of one long stream."""
+    n = 20_000
+    value, time_ns = rows[3][:n], np.arange(n) * 300 * NS
+    groups = (np.zeros(1, np.int64), np.array([0, n]))
+    found = measured(
+        benchmark,
+        n,
+        lambda: novelty.fold(novelty.State.empty(1), *groups, time_ns, value),
+    )
+    assert found.alarm.sum() < n / 1000
