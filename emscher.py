@@ -220,11 +220,11 @@ def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | No
 def _analysis(
     store: "Store", teller: "Teller", settings: "Settings", catalog: "CatalogWatch"
 ) -> "Live":
-    from analytics.live import Live
+    from analytics.live import Known, Live
 
     keep_ns = settings.keep_readings * DAY_NS or None
-    more = catalog.limits, settings.novelty
-    live = Live(store, settings.where, teller.found, *more, keep_ns=keep_ns)
+    known = Known(catalog.limits, catalog.facts, catalog.feeders, settings.novelty)
+    live = Live(store, settings.where, teller.found, known, keep_ns=keep_ns)
     live.start()
     return live
 

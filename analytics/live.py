@@ -8,18 +8,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
+from typing import Protocol
 
 import numpy as np
 import structlog
 
+from analytics.balance import BalanceWatch, Feeders
+from analytics.clocks import ClockWatch
+from analytics.counters import CounterWatch, Facts
+from analytics.days import DayWatch
 from analytics.detectors import Limits
+from analytics.fleet import Fleet
 from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
+from analytics.hours import PeerWatch
 from analytics.oddities import Found, SeriesWatch
 from analytics.retention import forget_old
 from analytics.silence import DeviceWatch
 from analytics.windows import WindowBook
-from ingest.derived import SECOND_NS, Derived
+from ingest.derived import SECOND_NS, Derived, Windows
 from ingest.errors import StoreUnavailable
 from ingest.intake import Committed
 from ingest.reading import Rows
@@ -35,11 +43,40 @@ _PAUSES_S = (0.2, 1.0, 5.0)
 log = structlog.get_logger("emscher.analytics")
 
 
+class HourWatch(Protocol):
+    """Looks at stored hours of the last weeks, when there are new ones."""
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to look at."""
+
+    def update(self, windows: Windows) -> None:
+        """Take note of new windows, which are stored already."""
+
+    def look(self) -> Found:
+        """Look at the next that is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What people know, and the analysis is told.
+
+    limits  below and above what no value of a series is true
+    facts   the meters of a register
+    feeders the devices behind each station
+    chosen  patterns of "DEVICE QUANTITY" of the series whose novelty is told
+    """
+
+    limits: Limits | None = None
+    facts: Facts | None = None
+    feeders: Feeders | None = None
+    chosen: Sequence[str] = ()
+
+
 class Live:
     """The one thread that keeps what is derived up with what is stored.
 
-    limits    what people know of a series: below and above what no value is true
-    chosen    patterns of "DEVICE QUANTITY" of the series whose novelty is told
+    known     what people know of series and meters
     keep_ns   readings of gauges that are older are dropped, once they are in windows; None: none
     announce  is told what was found, after it is stored: anomalies that are new or have changed,
               and the ids of those that are disproved
@@ -50,14 +87,13 @@ class Live:
         store: Store,
         where: tzinfo,
         announce: Callable[[Found], None],
-        limits: Limits | None = None,
-        chosen: Sequence[str] = (),
+        known: Known = Known(),
         *,
         now_ns: Callable[[], int] = time.time_ns,
         keep_ns: int | None = None,
     ) -> None:
         self._keep_ns, self._forgot_ns = keep_ns, 0
-        self._limits, self._chosen = limits, chosen
+        self._known = known
         self._store, self._where, self._announce, self._now_ns = store, where, announce, now_ns
         self._waiting: deque[tuple[int, Rows]] = deque()
         self._rows_waiting = 0
@@ -71,8 +107,16 @@ class Live:
     def _begin(self) -> None:
         """Start from what is stored, knowing nothing else."""
         self._windows = WindowBook(self._store)
-        self._series = SeriesWatch(self._store, self._where, self._limits, self._chosen)
-        self._devices = DeviceWatch(self._store, self._where, self._now_ns)
+        known, fleet = self._known, Fleet(self._store)
+        self._series = SeriesWatch(self._store, self._where, known.limits, known.chosen)
+        self._counters = CounterWatch(self._store, self._where, known.facts)
+        self._devices = DeviceWatch(self._store, self._where, self._now_ns, fleet)
+        self._clocks = ClockWatch(self._store, self._where, fleet)
+        self._by_hours: tuple[HourWatch, ...] = (
+            DayWatch(self._store, self._where, known.facts),
+            BalanceWatch(self._store, self._where, known.feeders, known.facts),
+            PeerWatch(self._store, self._where),
+        )
         self._through = self._store.derived_through()
         spans = self._store.series()
         self._to_load = deque((span.number, span.count, span.series.device) for span in spans)
@@ -149,7 +193,11 @@ class Live:
         windows, redone = self._windows.update(groups)
         if len(groups):
             found.add(self._series.update(groups))
+            found.add(self._counters.update(groups))
             found.add(self._devices.update(groups))
+            found.add(self._clocks.update(groups))
+        elif due := self._due():
+            found.add(due.look())
         elif self._stopping.is_set() and through == self._through and self._has_all():
             return False
         elif self._to_load:
@@ -165,12 +213,18 @@ class Live:
                 Derived(windows, redone, found.changed, found.retracted, through)
             )
             self._through = through
+            for watch in self._by_hours:
+                watch.update(windows)
             with self._changed:
                 waits = self._behind or self._waiting
                 self._waiting_since_ns = self._now_ns() if waits else None
             if found.changed or found.retracted:
                 self._announce(found)
         return True
+
+    def _due(self) -> HourWatch | None:
+        """Return one of those that look at whole hours, and have some to look at."""
+        return next((watch for watch in self._by_hours if watch.due), None)
 
     def _has_all(self) -> bool:
         """Return whether nothing is offered or to be read up: it may have come since the look."""
@@ -182,7 +236,8 @@ class Live:
         with self._changed:
             if not self._behind:
                 if not self._waiting and not self._stopping.is_set():
-                    self._changed.wait(0 if self._to_load else _SWEEP_S)
+                    idle = not self._to_load and self._due() is None
+                    self._changed.wait(_SWEEP_S if idle else 0)
                 taken, self._waiting = self._waiting, deque()
                 self._rows_waiting = 0
                 if not taken:

@@ -19,6 +19,7 @@ from kernels import limits, profile, register, spread
 GAP_RHYTHMS = 2.5
 DIP_READINGS = 4
 DIP_NS = 24 * HOUR_NS
+MICROSECOND_NS = 1000
 EXCHANGE_NS = 36 * HOUR_NS
 """How far the time that was written down for an exchange may be from when it happened."""
 
@@ -211,7 +212,8 @@ def _said(
     said = np.zeros(len(time_ns), np.uint8)
     for answer in sorted(facts.answers, key=lambda one: one.said_ns):
         at = int(np.searchsorted(time_ns, answer.at_ns))
-        if at < len(time_ns) and time_ns[at] == answer.at_ns:
+        # A person's clock may cut below a microsecond.
+        if at < len(time_ns) and time_ns[at] - answer.at_ns < MICROSECOND_NS:
             said[at] = register.COUNTS if answer.counts else register.COUNTS_NOT
     return said, said > 0
 

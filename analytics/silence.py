@@ -11,6 +11,7 @@ from datetime import tzinfo
 import numpy as np
 from numpy.typing import NDArray
 
+from analytics.fleet import Fleet, offsets_of
 from analytics.grouping import Groups, grouped, in_parts
 from analytics.oddities import ALWAYS_NS, NEVER_NS, Found, identity, spoken
 from analytics.wording import clock, lasting
@@ -30,14 +31,14 @@ class DeviceWatch:
     again, from a minute after the start on.
     """
 
-    def __init__(self, source: Source, where: tzinfo, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, source: Source, where: tzinfo, now_ns: Callable[[], int], fleet: Fleet
+    ) -> None:
         self._source = source
         self._where = where
         self._now_ns = now_ns
         self._ready_ns = now_ns() + GRACE_NS
-        self._slots: dict[str, int] = {}
-        self._names: list[str] = []
-        self._device_of = np.empty(0, np.int64)  # by series number; -1: not asked for yet
+        self._fleet = fleet
         self._rhythms = rhythm.State.empty(0)
         self._newest_ns = np.empty(0, np.int64)
         self._heard_ns = np.empty(0, np.int64)
@@ -52,14 +53,15 @@ class DeviceWatch:
         rows = groups.rows
         if not len(rows):
             return Found()
-        slot = self._slots_of(groups)
+        slot = self._fleet.slots_of(groups)
+        self._grow()
         np.maximum.at(self._heard_ns, slot, rows.received_ns)
         slot, time_ns = _arrivals(slot, rows.time_ns)
         fresh = time_ns != self._newest_ns[slot]  # not another series of an arrival that is known
         slot, time_ns = slot[fresh], time_ns[fresh]
         if not len(slot):
             return Found()
-        offsets = _offsets(slot)
+        offsets = offsets_of(slot)
         devices = slot[offsets[:-1]]
         newest_ns = self._newest_ns[devices]
         goes_on = (newest_ns != NEVER_NS) & (time_ns[offsets[:-1]] > newest_ns)
@@ -67,7 +69,7 @@ class DeviceWatch:
         if goes_on.any():
             kept = np.repeat(goes_on, np.diff(offsets))
             found = self._follow(slot[kept], time_ns[kept])
-        found.add(self.rebuild([self._names[slot] for slot in devices[~goes_on].tolist()]))
+        found.add(self.rebuild([self._fleet.names[slot] for slot in devices[~goes_on].tolist()]))
         return found
 
     def unknown(self, devices: list[str]) -> list[str]:
@@ -75,7 +77,8 @@ class DeviceWatch:
         return [
             device
             for device in devices
-            if device not in self._slots or self._newest_ns[self._slots[device]] == NEVER_NS
+            if self._fleet.slot(device) >= len(self._newest_ns)
+            or self._newest_ns[self._fleet.slot(device)] == NEVER_NS
         ]
 
     def rebuild(self, devices: list[str]) -> Found:
@@ -91,8 +94,9 @@ class DeviceWatch:
         numbers = np.array([s.number for own in spans.values() for s in own], dtype=np.int32)
         always = np.full(len(numbers), ALWAYS_NS)
         groups = grouped(self._source.within(numbers, -always, always))
-        slot, time_ns = _arrivals(self._slots_of(groups), groups.rows.time_ns)
-        offsets = _offsets(slot)
+        slot, time_ns = _arrivals(self._fleet.slots_of(groups), groups.rows.time_ns)
+        self._grow()
+        offsets = offsets_of(slot)
         last_ns = dict(zip(slot[offsets[:-1]].tolist(), time_ns[offsets[1:] - 1], strict=True))
         stored = self._source.anomalies(devices=list(spans))
         before = {
@@ -104,7 +108,7 @@ class DeviceWatch:
         self._rhythms.reset(np.array(list(last_ns)))
         now = {a.id: a for a in self._follow(slot, time_ns).changed}
         for device, silence in standing.items():
-            if silence.start_ns == last_ns[self._slots[device]]:
+            if silence.start_ns == last_ns[self._fleet.slot(device)]:
                 now[silence.id] = self._open[device] = silence
         return Found(
             [a for id, a in now.items() if before.get(id) != a],
@@ -124,7 +128,7 @@ class DeviceWatch:
         late = np.flatnonzero((limit_ns != rhythm.FOREVER) & (now_ns - heard_ns > limit_ns))
         changed = []
         for slot in late.tolist():
-            device = self._names[slot]
+            device = self._fleet.names[slot]
             if device not in self._open:
                 expected_ns = int(self._rhythms.whole[slot, rhythm.MEDIAN])
                 self._open[device] = self._silence(device, int(last_ns[slot]), None, expected_ns)
@@ -132,13 +136,13 @@ class DeviceWatch:
         return Found(changed)
 
     def _follow(self, slot: NDArray[np.int64], time_ns: NDArray[np.int64]) -> Found:
-        offsets = _offsets(slot)
+        offsets = offsets_of(slot)
         devices = slot[offsets[:-1]]
         self._newest_ns[devices] = time_ns[offsets[1:] - 1]
         ended = rhythm.fold(self._rhythms, devices, offsets, time_ns, FLOOR_NS)
         found = Found(
             [
-                self._silence(self._names[where], start_ns, end_ns, expected_ns, beyond)
+                self._silence(self._fleet.names[where], start_ns, end_ns, expected_ns, beyond)
                 for where, start_ns, end_ns, expected_ns, beyond in zip(
                     *(column.tolist() for column in (ended.slot, ended.start_ns, ended.end_ns)),
                     *(column.tolist() for column in (ended.expected_ns, ended.score)),
@@ -147,7 +151,7 @@ class DeviceWatch:
             ]
         )
         told = {anomaly.id for anomaly in found.changed}
-        for device in (self._names[number] for number in devices.tolist()):
+        for device in (self._fleet.names[number] for number in devices.tolist()):
             standing = self._open.pop(device, None)
             if standing is not None and standing.id not in told:
                 # Its readings came late, but they are all here: it was the way that was silent.
@@ -179,27 +183,15 @@ class DeviceWatch:
         text = f"{name} was silent for {lasting(end_ns - start_ns)} from {since}; {usual}."
         return replace(anomaly, value=(end_ns - start_ns) / SECOND_NS, text=text)
 
-    def _slots_of(self, groups: Groups) -> NDArray[np.int64]:
-        """Return the device slot of each row."""
-        top = int(groups.slot.max()) + 1
-        if top > len(self._device_of):
-            more = np.full(max(top, 2 * len(self._device_of)) - len(self._device_of), -1)
-            self._device_of = np.concatenate([self._device_of, more])
-        for number in groups.slot[self._device_of[groups.slot] < 0].tolist():
-            self._device_of[number] = self._slot(self._source.name_of(number).device)
-        return np.repeat(self._device_of[groups.slot], np.diff(groups.offsets))
-
-    def _slot(self, device: str) -> int:
-        slot = self._slots.setdefault(device, len(self._names))
-        if slot == len(self._names):
-            self._names.append(device)
-            if slot >= len(self._rhythms):
-                slots = max(64, 2 * len(self._rhythms))
-                never = np.full(slots - len(self._rhythms), NEVER_NS)
-                self._rhythms = self._rhythms.grown(slots)
-                self._newest_ns = np.concatenate([self._newest_ns, never])
-                self._heard_ns = np.concatenate([self._heard_ns, never])
-        return slot
+    def _grow(self) -> None:
+        have = len(self._rhythms)
+        if len(self._fleet) <= have:
+            return
+        slots = max(64, 2 * have, len(self._fleet))
+        never = np.full(slots - have, NEVER_NS)
+        self._rhythms = self._rhythms.grown(slots)
+        self._newest_ns = np.concatenate([self._newest_ns, never])
+        self._heard_ns = np.concatenate([self._heard_ns, never])
 
 
 def _arrivals(
@@ -211,8 +203,3 @@ def _arrivals(
     first = np.ones(len(slot), dtype=bool)
     first[1:] = (np.diff(slot) != 0) | (np.diff(time_ns) != 0)
     return slot[first], time_ns[first]
-
-
-def _offsets(slot: NDArray[np.int64]) -> NDArray[np.int64]:
-    starts = np.flatnonzero(np.diff(slot)) + 1
-    return np.concatenate(([0], starts, [len(slot)])).astype(np.int64)

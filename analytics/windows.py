@@ -127,7 +127,7 @@ def read_windows(source: Source, series: int, width_ns: int, start_ns: int, end_
         return _made(valid(source.scan([series], start_ns, _up(end_ns, width_ns))), width_ns)
     through = source.derived_through()
     changed = np.unique(_hour(source.since(through, series=series).time_ns))
-    stored = source.windows(series, width_ns, start_ns, end_ns)
+    stored = source.windows([series], width_ns, start_ns, end_ns)
     # Behind the last stored window lies the one that was open then, and what has come since.
     tail_ns = int(_hour(stored.start_ns)[-1]) if len(stored) else start_ns
     # Where readings were dropped, only the stored ones are true.

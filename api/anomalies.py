@@ -29,7 +29,7 @@ def anomalies(
     device: OneDevice = None,
     quantity: OneQuantity = None,
     kind: Annotated[
-        str | None, Query(description="spike, flatline or silence", examples=["silence"])
+        str | None, Query(description="such as spike, silence or imbalance", examples=["silence"])
     ] = None,
     open: Annotated[bool, Query(description="only those that last", examples=[True])] = False,
     tz: Zone = None,

@@ -8,6 +8,7 @@ from api.problems import BadQueryError
 from ingest.clock import zone
 
 _SECOND_NS = 1_000_000_000
+_SECONDS_CHARS = len("2026-03-01T12:00:00")
 _EPOCH = datetime(1970, 1, 1)  # without a zone, so that it is told without one
 _EARLIEST, _LATEST = 1678, 2261  # what int64 ns can tell
 _EXPECTED = "a time such as 2026-03-01T12:00:00Z, 2026-03-01T13:00:00+01:00 or 2026-03-01"
@@ -62,8 +63,11 @@ def utc(time_ns: int) -> str:
 
 
 def local(time_ns: int, where: tzinfo) -> str:
-    """Return UTC ns as RFC 3339 in a zone, with its offset at that time."""
-    return to_datetime(time_ns, where).isoformat()
+    """Return UTC ns as RFC 3339 in a zone, with its offset at that time, to the ns."""
+    whole, rest_ns = to_datetime(time_ns, where).replace(microsecond=0), time_ns % _SECOND_NS
+    text = whole.isoformat()
+    # What stands behind the seconds is the offset, "+00:53:28" in a zone's early days.
+    return f"{text[:_SECONDS_CHARS]}{_fraction(rest_ns)}{text[_SECONDS_CHARS:]}"
 
 
 def _fraction(rest_ns: int) -> str:

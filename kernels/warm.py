@@ -88,6 +88,25 @@ def _rhythm(m: ModuleType) -> None:
     m.limits(state)
 
 
+def _clocks(m: ModuleType) -> None:
+    state = m.State.empty(1)
+    m.fold(state, SLOT, OFFSETS, TIME_NS, TIME_NS, GOOD)
+    m.open_faults(state, SLOT)
+
+
+def _peers(m: ModuleType) -> None:
+    m.leaving(np.zeros((1, m.PEERS_MIN)))
+
+
+def _balance(m: ModuleType) -> None:
+    m.missing(VALUE, VALUE)
+
+
+def _days(m: ModuleType) -> None:
+    m.unlike(np.zeros((1, m.HOURS)), SLOT)
+    m.more_than_ever(VALUE)
+
+
 def _air_quality(m: ModuleType) -> None:
     m.index(np.ones((1, len(m.POLLUTANTS))))
     m.running_mean(VALUE, 2, 1)
@@ -120,6 +139,10 @@ KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "steady": _bounds,
     "changes": _changes,
     "rhythm": _rhythm,
+    "clocks": _clocks,
+    "peers": _peers,
+    "days": _days,
+    "balance": _balance,
     "novelty": _novelty,
     "air_quality": _air_quality,
     "climate": _climate,

@@ -22,8 +22,10 @@ from fleet.truth import Truth
 
 GRACE_NS = 3600 * SECOND_NS
 GARBAGE = "garbage"
+THEFT = "energy_theft"
 QUARANTINE = "quarantine"
 CORRECTION = "correction: "  # what /v1/energy tells of a register's steps
+REGISTER = "register_"  # the same among the anomalies
 _RESET, _GLITCH = f"{CORRECTION}reset", f"{CORRECTION}glitch"
 _UNEXPLAINED = f"{CORRECTION}unexplained"
 _ROLLOVER, _EXCHANGE = f"{CORRECTION}rollover", f"{CORRECTION}exchange"
@@ -32,6 +34,11 @@ _FOREVER_NS = 2**62
 
 FOUND_BY: dict[str, tuple[str, ...]] = {
     "spike": ("spike",),
+    "drift": ("leaves_peers",),
+    "level_shift": ("leaves_peers",),
+    "clock_jump": ("clock_fault",),
+    "clock_1970": ("clock_fault",),
+    "dst_mistake": ("clock_fault",),
     "stuck": ("flatline",),
     "silence": ("silence",),
     "silent": ("silence",),
@@ -43,7 +50,8 @@ FOUND_BY: dict[str, tuple[str, ...]] = {
     "zero_after_boot": (_GLITCH,),
     "glitch": (_GLITCH,),
     "unit_mixup": (_GLITCH, _UNEXPLAINED),
-    "water_leak": ("leak",),
+    THEFT: ("imbalance", "day_shape"),
+    "water_leak": ("leak", "day_shape", "rate"),
     GARBAGE: (QUARANTINE,),
 }
 
@@ -132,8 +140,11 @@ def score_anomalies(
         ).iter_rows()
     ]
     by_device: dict[str, list[int]] = defaultdict(list)
+    stations = _stations(truth)
     for number, fault in enumerate(faults):
         by_device[fault.device].append(number)
+        if fault.kind == THEFT and fault.device in stations:
+            by_device[stations[fault.device]].append(number)  # which feeds more than is counted
     delay_ns: dict[int, int] = {}
     tally: dict[str, Counter[str]] = defaultdict(Counter)
     last_ns = _last_told_ns(truth)
@@ -165,7 +176,10 @@ def score_anomalies(
 def found_by(kind: str) -> tuple[str, ...]:
     """Return the kinds of detection that name a kind of fault."""
     own = () if kind == GARBAGE else (kind,)  # what can't be read has no series to be odd in
-    return tuple(dict.fromkeys((*FOUND_BY.get(kind, ()), *own)))
+    named = FOUND_BY.get(kind, ())
+    # What /v1/energy tells when it is asked is also told as it comes.
+    live = tuple(one.replace(CORRECTION, REGISTER) for one in named if one.startswith(CORRECTION))
+    return tuple(dict.fromkeys((*named, *live, *own)))
 
 
 def garbage_of(truth: Truth) -> Counter[str]:
@@ -182,6 +196,13 @@ def garbage_of(truth: Truth) -> Counter[str]:
         .collect()
     )
     return Counter({names[device]: count for device, count in sent.iter_rows()})
+
+
+def _stations(truth: Truth) -> dict[str, str]:
+    """Return the station that feeds each device behind one, by their ids."""
+    names = truth.devices["device"].to_list()
+    fed = zip(names, truth.devices["feeder"].to_list(), strict=True)
+    return {device: names[station] for device, station in fed if station >= 0}
 
 
 def _last_told_ns(truth: Truth) -> dict[str, int]:

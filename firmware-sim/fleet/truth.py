@@ -12,6 +12,7 @@ Times are UTC ns since 1970. Values of samples are in the unit of their quantity
 in litres of water and gas.
 """
 
+import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -108,8 +109,18 @@ class TruthWriter:
         (folder / "scenario.toml").write_text(scenario_text, encoding="utf-8")
 
     def devices(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Take all devices, by number, before their samples."""
+        """Take all devices, by number, before their samples.
+
+        Which station feeds which is also written for `emscher catalog import`.
+        """
         self._table("devices", rows, DEVICES)
+        fed = [(row["device"], rows[int(str(row["feeder"]))]["device"]) for row in rows
+               if int(str(row["feeder"])) >= 0]  # fmt: skip
+        if fed:
+            folder = self._folder / "catalog"
+            folder.mkdir()
+            with (folder / "devices.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([("id", "feeder"), *fed])
 
     def channels(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Take all channels, by number, before their samples."""

@@ -190,11 +190,8 @@ class Catalog:
         """Know devices from now on, and return how many were new; others stay as they are."""
         with self._changing() as connection:
             known = set(connection.execute(select(DEVICES.c.id)).scalars())
-            fresh = [
-                {"id": one, "name": "", "site": None, "tenant": None, "note": ""}
-                for one in dict.fromkeys(devices)
-                if one not in known
-            ]
+            nothing = {"name": "", "site": None, "tenant": None, "feeder": None, "note": ""}
+            fresh = [{"id": one, **nothing} for one in dict.fromkeys(devices) if one not in known]
             for at in range(0, len(fresh), _AT_ONCE):
                 connection.execute(insert(DEVICES), fresh[at : at + _AT_ONCE])
             return len(fresh)
@@ -269,6 +266,19 @@ class Catalog:
                     for row in answers
                 ),
             )
+
+    def feeders(self) -> dict[str, list[str]]:
+        """Return the devices behind each station, by the station's id."""
+        with self._changing() as connection:
+            rows = connection.execute(
+                select(DEVICES.c.feeder, DEVICES.c.id)
+                .where(DEVICES.c.feeder.is_not(None))
+                .order_by(DEVICES.c.id)
+            )
+            found: dict[str, list[str]] = {}
+            for feeder, device in rows:
+                found.setdefault(feeder, []).append(device)
+            return found
 
     def places(self) -> dict[str, tuple[str | None, str | None]]:
         """Return tenant and site of every device that has one."""

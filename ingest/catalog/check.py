@@ -25,6 +25,12 @@ def checked(catalog: Catalog) -> Iterator[str]:
                 f"device {one['id']} belongs to {one['tenant']}, and its site {one['site']} to"
                 f" {of[one['site']]}: the site counts"
             )
+    known = {one["id"] for one in devices}
+    for one in devices:
+        if one["feeder"] == one["id"]:
+            yield f"device {one['id']} feeds itself: expected the station before it"
+        elif one["feeder"] and one["feeder"] not in known:
+            yield f"device {one['id']} is fed by {one['feeder']}, which is no device that is known"
 
     def place(one: dict[str, Any]) -> tuple[str, str, str]:
         return one["device"], one["quantity"], one["channel"]

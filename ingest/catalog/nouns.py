@@ -102,6 +102,10 @@ def _named(text: str) -> str:
     return _text(text)
 
 
+def _maybe_named(text: str) -> str | None:
+    return _text(text) or None
+
+
 def _number(text: str) -> float | None:
     """Return a number, also one with a German comma; None where nothing is written."""
     if not text:
@@ -222,6 +226,7 @@ NOUNS: dict[str, Noun] = {
                 Field("name", _text, "how people call it"),
                 Field("site", _maybe_slug, "where it is: the id of a site", None),
                 Field("tenant", _maybe_slug, "whose it is while it has no site", None),
+                Field("feeder", _maybe_named, "the station that feeds it: a device's id", None),
                 Field("note", _text, "whatever helps the next one"),
             ),
         ),

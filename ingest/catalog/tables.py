@@ -57,6 +57,7 @@ DEVICES = Table(
     Column("name", String, nullable=False),
     _to("sites.id", index=True),
     _to("tenants.id"),
+    Column("feeder", String),
     Column("note", String, nullable=False),
 )
 METERS = Table(

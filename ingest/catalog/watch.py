@@ -1,7 +1,8 @@
 """Devices come into the catalog by themselves, at their first message."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
@@ -14,6 +15,7 @@ from ingest.store.port import Source
 
 _PAUSE_S = 5.0
 _STOP_S = 2.0
+_FEEDERS_S = 60.0
 
 log = structlog.get_logger("emscher.ingest")
 
@@ -36,6 +38,8 @@ class CatalogWatch:
         self._opened_once = threading.Event()
         self._thread = threading.Thread(target=self._run, name="emscher-catalog", daemon=True)
         self._bounds: dict[tuple[str, ...], tuple[float | None, float | None]] | None = None
+        self._feeders: dict[str, list[str]] = {}
+        self._feeders_until_s = 0.0
         self.fault: str | None = None
 
     def start(self) -> None:
@@ -73,6 +77,19 @@ class CatalogWatch:
                 tuple(row[key] for key in keys): (row["lowest"], row["highest"]) for row in rows
             }
         return self._bounds.get((device, quantity, channel), (None, None))
+
+    def feeders(self) -> Mapping[str, Sequence[str]]:
+        """Return the devices behind each station, as of a minute ago at most."""
+        now_s = time.monotonic()
+        if now_s >= self._feeders_until_s:
+            self._opened_once.wait(_PAUSE_S)
+            if self._catalog is not None:
+                try:
+                    self._feeders = self._catalog.feeders()
+                except CatalogError as fault:
+                    log.warning("which station feeds what can't be asked", why=str(fault))
+            self._feeders_until_s = now_s + _FEEDERS_S
+        return self._feeders
 
     def stop(self) -> None:
         """Finish what is noted, as far as that goes at once; the rest comes at the next start."""

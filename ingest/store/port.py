@@ -226,8 +226,11 @@ class Source(Protocol):
     def latest(self, device: str | None = None) -> Rows:
         """Return the newest reading by sampling time of every series (of a device), by number."""
 
-    def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
-        """Return the stored windows of one width that start in [start_ns, end_ns), by start."""
+    def windows(self, series: Sequence[int], width_ns: int, start_ns: int, end_ns: int) -> Windows:
+        """Return the stored windows of a width that start in [start_ns, end_ns).
+
+        By (series, start).
+        """
 
     def anomalies(
         self,

@@ -203,13 +203,13 @@ class Questions(ABC):
         """Return the newest reading by sampling time of every series that has one, by number."""
         return self._latest.rows(None if device is None else self._of_device.get(device, []))
 
-    def windows(self, series: int, width_ns: int, start_ns: int, end_ns: int) -> Windows:
-        """Return the stored windows of one width that start in [start_ns, end_ns), by start."""
+    def windows(self, series: Sequence[int], width_ns: int, start_ns: int, end_ns: int) -> Windows:
+        """Return the stored windows of a width that start in [start_ns, end_ns)."""
         with self._asking() as cursor:
             found = cursor.execute(
-                "SELECT * FROM windows WHERE series = ? AND width_ns = ? AND start_ns >= ?"
-                " AND start_ns < ? ORDER BY start_ns",
-                [series, width_ns, start_ns, end_ns],
+                "SELECT * FROM windows WHERE series IN (SELECT unnest(?)) AND width_ns = ?"
+                " AND start_ns >= ? AND start_ns < ? ORDER BY series, start_ns",
+                [[int(number) for number in series], width_ns, start_ns, end_ns],
             ).fetchnumpy()
         names = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last")
         return Windows(*(np.asarray(found[name]) for name in names))

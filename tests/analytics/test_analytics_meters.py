@@ -119,6 +119,18 @@ def test_a_persons_answer_holds_and_the_last_word_counts():
         assert not any(c.asked for c in found.corrections) or not answers
 
 
+@pytest.mark.parametrize(("late_ns", "holds"), [(0, True), (999, True), (1000, False), (-1, False)])
+def test_an_answer_is_of_the_reading_that_its_time_names(late_ns, holds):
+    """A person's clock may have cut the time to the microsecond, and means that reading."""
+    rows = rows_of(before_and_after((100, 101, 5102, 5103)))
+    rows.time_ns[32] += late_ns
+    said = (Answer(EPOCH + 32 * QUARTER, True, "Meier", 1),)
+    facts = RegisterFacts((Meter(0, power_max=20_000.0),), said)
+    edges_ns = EPOCH + QUARTER * np.array([31, 33])
+    (found,) = asked(rows, edges_ns, facts=facts)
+    assert (found.value > 5e6) == holds
+
+
 def test_the_uncertainty_is_what_the_readings_leave_open():
     """Nothing where both ends were read; between readings what the fuse lets through."""
     at_ns = EPOCH + 2 * QUARTER + 7 * MINUTE

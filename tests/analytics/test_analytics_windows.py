@@ -92,7 +92,7 @@ def test_windows_do_not_depend_on_order_batches_or_restarts(batches, data):
             for width_ns in WIDTHS_NS:
                 expected = made(values, width_ns)
                 if not waiting:  # the last one is still open
-                    lying = store.windows(number, width_ns, EPOCH - DAY, EPOCH + DAY)
+                    lying = store.windows([number], width_ns, EPOCH - DAY, EPOCH + DAY)
                     assert columns(lying) == only(expected, slice(-1))
                 found = read_windows(store, number, width_ns, EPOCH - DAY, EPOCH + DAY)
                 assert columns(found) == columns(expected)

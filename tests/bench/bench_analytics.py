@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from analytics.fleet import Fleet
 from analytics.grouping import grouped
 from analytics.oddities import SeriesWatch
 from analytics.silence import DeviceWatch
@@ -35,7 +36,7 @@ class City:
         where = ZoneInfo("Europe/Berlin")
         self.book = WindowBook(self.store)
         self.oddities = SeriesWatch(self.store, where)
-        self.silences = DeviceWatch(self.store, where, lambda: START_NS)
+        self.silences = DeviceWatch(self.store, where, lambda: START_NS, Fleet(self.store))
         first = self.rows(1)
         self.store.append(Commit(first, np.zeros(len(first), np.int32), 1))
         self.follow(first)

@@ -34,7 +34,7 @@ def _anomaly(name, start_ns, end_ns=None, device="d", score=0.5):
 
 
 def _starts(store, series=0, width=10):
-    found = store.windows(series, width, -(2**62), 2**62)
+    found = store.windows([series], width, -(2**62), 2**62)
     return list(zip(found.start_ns.tolist(), found.mean.tolist(), strict=True))
 
 
@@ -55,7 +55,7 @@ def test_what_is_done_again_replaces_what_started_there_and_nothing_else(store):
 
 def test_windows_are_found_by_start_half_open(store):
     store.put_derived(Derived(_windows(*((0, 10, k * 10, float(k)) for k in range(5))), NO_SPANS))
-    assert store.windows(0, 10, 10, 30).start_ns.tolist() == [10, 20]
+    assert store.windows([0], 10, 10, 30).start_ns.tolist() == [10, 20]
 
 
 def test_derived_things_outlive_a_restart_with_how_far_they_reach(opened):

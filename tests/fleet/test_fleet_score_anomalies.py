@@ -20,6 +20,7 @@ def truth_with(
     faults: list[tuple],
     spoilt: Sequence[tuple[int, int, int]] = (),
     told: Sequence[tuple[int, int]] = (),
+    feeders: Sequence[int] = (-1, -1, -1),
 ) -> Truth:
     """Return three devices over ten days. faults: kind, device, quantity, from hour, to hour.
 
@@ -31,9 +32,9 @@ def truth_with(
     about = dict.fromkeys(("kind", "label", "city", "district", "flow", "network"), "x")
     writer.devices(
         [
-            {"device": name, "name": f"the-{name}", **about, "feeder": -1, "own_clock": True,
+            {"device": name, "name": f"the-{name}", **about, "feeder": feeder, "own_clock": True,
              "timeless": False}
-            for name in NAMES
+            for name, feeder in zip(NAMES, feeders, strict=True)
         ]
     )  # fmt: skip
     channel = {"label": "x", "channel": "", "register": "", "step": 0.1}
@@ -193,3 +194,30 @@ def test_garbage_is_found_in_quarantine(tmp_path: Path) -> None:
     assert kind_of(score, "garbage").found == 2
     one_missing = [{"topic": topic} for topic in topics[1:]]
     assert kind_of(score_anomalies(truth, [], [], one_missing), "garbage").found == 1
+
+
+def test_a_theft_is_found_at_the_station_that_feeds_it(tmp_path):
+    """Two meters behind the roof: what nobody counts there is right, elsewhere it is not."""
+    faults = [("energy_theft", 0, "", 48, 72)]
+    truth = truth_with(tmp_path / "truth", faults, feeders=(2, 2, -1))
+    told = [
+        found("imbalance", 2, 50, 80, "active_energy_import"),
+        found("imbalance", 2, 150, 170, "active_energy_import"),
+        found("day_shape", 1, 48, 72, "active_energy_import"),
+    ]
+    score = score_anomalies(truth, told, [], [])
+    assert kind_of(score, "energy_theft").found == 1
+    assert (detection_of(score, "imbalance").right, detection_of(score, "imbalance").beside) == (
+        1, 0,
+    )  # fmt: skip
+    assert detection_of(score, "imbalance").false_alarms == 1
+    assert detection_of(score, "day_shape").false_alarms == 1
+    listed = (tmp_path / "truth/catalog/devices.csv").read_text(encoding="utf-8").split()
+    assert listed == ["id,feeder", "a81758fffe0546b2,roof", "cellar,roof"]
+
+
+def test_steps_of_registers_count_as_they_come_and_as_they_are_asked_for(tmp_path):
+    truth = truth_with(tmp_path / "truth", [("glitch", 0, "", 48, 49), ("drift", 1, "", 50, 90)])
+    told = [found("register_glitch", 0, 48, 48, "x"), found("leaves_peers", 1, 60, 90, "x")]
+    score = score_anomalies(truth, told, [], [])
+    assert [kind_of(score, one).found for one in ("glitch", "drift")] == [1, 1]

@@ -167,6 +167,8 @@ def test_what_comes_at_most_once_is_said(mosquitto):
         until("it listens", lambda: publish("safe/topic", b"probe") or ledger.taken)
         assert source.health().at_most_once == ()
         until("it is heard", lambda: publish("un/safe", b"x", 0) or b"x" in ledger.payloads)
+    # What has arrived is counted at once, and is in the ledger a moment later.
+    until("all is taken", lambda: source.health().messages == len(ledger.payloads))
     health = source.health()
     assert health.at_most_once == ("un/safe",)
     assert health.bytes == sum(map(len, ledger.payloads))

@@ -1,5 +1,6 @@
 """The catalog on SQLite and on PostgreSQL: what is told, changed, refused and found by itself."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -252,3 +253,20 @@ def test_a_file_that_is_no_catalog_is_left_alone(tmp_path):
     engine.dispose()
     with pytest.raises(CatalogError, match="can't be opened"):
         open_catalog("", tmp_path)
+
+
+def test_stations_and_what_is_behind_them(catalog, url, tmp_path):
+    """Told by a device's feeder; what does not go together is said."""
+    _town(catalog)
+    catalog.put("devices", [{"id": one, "feeder": "station"} for one in ("m1", "m2")])
+    catalog.put("devices", [{"id": "station", "feeder": None}, {"id": "m3", "feeder": "nowhere"}])
+    assert catalog.feeders() == {"station": ["m1", "m2"], "nowhere": ["m3"]}
+    assert "device m3 is fed by nowhere, which is no device that is known" in list(checked(catalog))
+    catalog.put("devices", [{"id": "m3", "feeder": "m3"}])
+    told = [one for one in checked(catalog) if "feeds itself" in one]
+    assert told == ["device m3 feeds itself: expected the station before it"]
+    with contextlib.closing(open_store("embedded", tmp_path)) as store:
+        watch = CatalogWatch(lambda: open_catalog(url, tmp_path), store)
+        watch.start()
+        assert watch.feeders()["station"] == ["m1", "m2"]
+        watch.stop()
