@@ -204,6 +204,142 @@ def _noise(t: int, young: bool, now: Ints, facts: Floats, steps: Floats, times: 
     return 0
 
 
+@kernel()
+def _quiet_rows(
+    now: Ints,
+    facts: Floats,
+    steps: Floats,
+    times: Ints,
+    time_ns: Ints,
+    value: Floats,
+    first: int,
+    stop: int,
+) -> int:
+    """Take in rows while nothing happens, as nearly always; return the first at which it may.
+
+    What `_row` makes of such a row, with what it knows in registers instead of the state's cells.
+    """
+    seen, last, counted = now[SEEN], now[LAST], now[COUNTED]
+    before_v, usual, noise = facts[VALUE], facts[STEP], facts[NOISE]
+    size_1, size_2 = facts[SIZE], facts[SIZE_BEFORE]
+    before, most = facts[BEFORE], facts[NOW]
+    i = first
+    while i < stop:
+        v = value[i]
+        t = time_ns[i]
+        if not np.isfinite(v):
+            break
+        size = abs(v - before_v)
+        young = t - now[FIRST] < WARM_UP_NS or seen < WARM_UP
+        if not young and usual > 0.0 and size > LARGE * usual:
+            break
+        place = seen % STEPS
+        steps[place] = min(size, size_1, size_2)  # `_row` would write the same there
+        mean = 0.0
+        for k in range(STEPS):
+            mean += steps[k]
+        mean /= STEPS
+        if not young and noise > 0.0 and mean > NOISY * noise:
+            break
+        times[place] = t
+        usual = _usual(usual, size, min(1.0, (t - last) / MEMORY_NS))
+        size_2 = size_1
+        size_1 = size
+        seen += 1
+        most = max(most, mean)
+        if seen % STEPS == 0:
+            noise = _usual(noise, before, min(1.0, (t - counted) / MEMORY_NS))
+            before = most
+            most = 0.0
+            counted = t
+        last = t
+        before_v = v
+        i += 1
+    now[SEEN], now[LAST], now[COUNTED] = seen, last, counted
+    facts[VALUE], facts[STEP], facts[NOISE] = before_v, usual, noise
+    facts[SIZE], facts[SIZE_BEFORE] = size_1, size_2
+    facts[BEFORE], facts[NOW] = before, most
+    return i
+
+
+@kernel()
+def _row(
+    s: int,
+    t: int,
+    v: float,
+    now: Ints,
+    facts: Floats,
+    steps: Floats,
+    times: Ints,
+    out_whole: Ints,
+    out_real: Floats,
+) -> int:
+    """Take in any row; return how many events it ended, at most two."""
+    ended = 0
+    if now[SEEN] == 0:
+        now[SEEN] = 1
+        now[FIRST] = t
+        now[LAST] = t
+        now[SHIFTED] = -1
+        now[BURSTING] = -1
+        facts[VALUE] = v
+        return 0
+    step = v - facts[VALUE]
+    size = abs(step)
+    share = min(1.0, (t - now[LAST]) / MEMORY_NS)
+    young = t - now[FIRST] < WARM_UP_NS or now[SEEN] < WARM_UP
+    if now[PENDING] > 0:
+        away = v - facts[BASE]
+        if (away > 0.0) == (facts[JUMP] > 0.0) and abs(away) >= STAYS * abs(facts[JUMP]):
+            now[PENDING] += 1
+        else:
+            now[PENDING] = 0  # it was a spike
+        if now[PENDING] == CONFIRMED:
+            now[PENDING] = 0
+            ratio = abs(facts[JUMP]) / facts[STEP]
+            back = now[SHIFTED] != -1
+            if back and (facts[JUMP] > 0.0) != (facts[TO] > facts[FROM]):
+                _give(s, SHIFT, now[AT], now, facts, out_whole[ended], out_real[ended])
+                ended += 1
+                now[SHIFTED] = -1
+            elif not back:
+                now[SHIFTED] = now[AT]
+                facts[FROM] = facts[BASE]
+                facts[TO] = v
+                facts[RATIO] = ratio
+                now[SHIFTS] += 1
+                part = AGAIN if now[SHIFTS] == 1 else USUAL
+                facts[STEP] = max(facts[STEP], part * abs(facts[JUMP]))
+    elif not young and facts[STEP] > 0.0 and size > LARGE * facts[STEP]:
+        now[PENDING] = 1
+        now[AT] = t
+        facts[BASE] = facts[VALUE]
+        facts[JUMP] = step
+    else:
+        facts[STEP] = _usual(facts[STEP], size, share)
+    if now[SHIFTED] != -1 and t - now[SHIFTED] > SHIFT_MAX_NS:
+        _give(s, SHIFT, t, now, facts, out_whole[ended], out_real[ended])
+        ended += 1
+        now[SHIFTED] = -1
+    place = now[SEEN] % STEPS
+    steps[place] = min(size, facts[SIZE], facts[SIZE_BEFORE])
+    facts[SIZE_BEFORE] = facts[SIZE]
+    facts[SIZE] = size
+    times[place] = t
+    now[SEEN] += 1
+    if now[SEEN] > STEPS:
+        over = _noise(t, young, now, facts, steps, times)
+        if over > 0:
+            _give(s, BURST, t, now, facts, out_whole[ended], out_real[ended])
+            ended += 1
+            now[BURSTING] = -1
+            if over == 2:
+                facts[NOISE] = facts[PEAK]
+    now[LAST] = t
+    facts[VALUE] = v
+    return ended
+
+
 @kernel(
     INT(
         *(INTS2_OUT, FLOATS2_OUT, FLOATS2_OUT, INTS2_OUT, INTS, INTS, INTS, FLOATS),
@@ -226,72 +362,18 @@ def _fold(
     for group in range(len(slot)):
         s = slot[group]
         now, facts, steps, times = wholes[s], reals[s], rings[s], whens[s]
-        for i in range(offsets[group], offsets[group + 1]):
-            v = value[i]
-            t = time_ns[i]
-            if not np.isfinite(v):
-                continue
-            if now[SEEN] == 0:
-                now[SEEN] = 1
-                now[FIRST] = t
-                now[LAST] = t
-                now[SHIFTED] = -1
-                now[BURSTING] = -1
-                facts[VALUE] = v
-                continue
-            step = v - facts[VALUE]
-            size = abs(step)
-            share = min(1.0, (t - now[LAST]) / MEMORY_NS)
-            young = t - now[FIRST] < WARM_UP_NS or now[SEEN] < WARM_UP
-            if now[PENDING] > 0:
-                away = v - facts[BASE]
-                if (away > 0.0) == (facts[JUMP] > 0.0) and abs(away) >= STAYS * abs(facts[JUMP]):
-                    now[PENDING] += 1
-                else:
-                    now[PENDING] = 0  # it was a spike
-                if now[PENDING] == CONFIRMED:
-                    now[PENDING] = 0
-                    ratio = abs(facts[JUMP]) / facts[STEP]
-                    back = now[SHIFTED] != -1
-                    if back and (facts[JUMP] > 0.0) != (facts[TO] > facts[FROM]):
-                        _give(s, SHIFT, now[AT], now, facts, out_whole[ended], out_real[ended])
-                        ended += 1
-                        now[SHIFTED] = -1
-                    elif not back:
-                        now[SHIFTED] = now[AT]
-                        facts[FROM] = facts[BASE]
-                        facts[TO] = v
-                        facts[RATIO] = ratio
-                        now[SHIFTS] += 1
-                        part = AGAIN if now[SHIFTS] == 1 else USUAL
-                        facts[STEP] = max(facts[STEP], part * abs(facts[JUMP]))
-            elif not young and facts[STEP] > 0.0 and size > LARGE * facts[STEP]:
-                now[PENDING] = 1
-                now[AT] = t
-                facts[BASE] = facts[VALUE]
-                facts[JUMP] = step
-            else:
-                facts[STEP] = _usual(facts[STEP], size, share)
-            if now[SHIFTED] != -1 and t - now[SHIFTED] > SHIFT_MAX_NS:
-                _give(s, SHIFT, t, now, facts, out_whole[ended], out_real[ended])
-                ended += 1
-                now[SHIFTED] = -1
-            place = now[SEEN] % STEPS
-            steps[place] = min(size, facts[SIZE], facts[SIZE_BEFORE])
-            facts[SIZE_BEFORE] = facts[SIZE]
-            facts[SIZE] = size
-            times[place] = t
-            now[SEEN] += 1
-            if now[SEEN] > STEPS:
-                over = _noise(t, young, now, facts, steps, times)
-                if over > 0:
-                    _give(s, BURST, t, now, facts, out_whole[ended], out_real[ended])
-                    ended += 1
-                    now[BURSTING] = -1
-                    if over == 2:
-                        facts[NOISE] = facts[PEAK]
-            now[LAST] = t
-            facts[VALUE] = v
+        i, stop = offsets[group], offsets[group + 1]
+        while i < stop:
+            quiet = now[PENDING] == 0 and now[SHIFTED] == -1 and now[BURSTING] == -1
+            if quiet and now[SEEN] >= STEPS:
+                i = _quiet_rows(now, facts, steps, times, time_ns, value, i, stop)
+            if i < stop:
+                if np.isfinite(value[i]):
+                    ended += _row(
+                        *(s, time_ns[i], value[i], now, facts, steps, times),
+                        *(out_whole[ended:], out_real[ended:]),
+                    )
+                i += 1
     return ended
 
 

@@ -31,17 +31,14 @@ standard deviation where the noise is normal). Deviation: the condition on the e
 A value that is NaN or infinite is passed over as if it had not come.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from kernels.groups import check_slots, checked, grown
+from kernels.groups import check_slots, checked
 from kernels.jit import (
     BOOLS,
     FLOATS,
     FLOATS2,
     FLOATS2_OUT,
-    FLOATS_OUT,
     INT,
     INTS,
     INTS2,
@@ -53,16 +50,16 @@ from kernels.jit import (
     ints,
     kernel,
 )
+from kernels.spike_state import PEAKS, RING, RUN_MAX, Spikes, State
 
-RING = 64
+__all__ = ["Spikes", "State", "fold", "open_spikes"]
+
 WARM_UP = 24  # values below which none is judged
 Z_MIN = 8.0
 BEYOND = 0.5  # of the ring's range
 BEYOND_ENVELOPE = 0.25  # of the envelope's range
 BEYOND_ERRATIC = 1.0
 WARM_UP_ERRATIC_NS = 2 * 86_400 * 10**9
-RUN_MAX = 4  # readings of a spike
-PEAKS = 8  # spikes whose peaks are remembered
 PEAKS_WITHIN = 384  # values that entered since
 PEAKS_MIN = 3  # that make a height usual
 HEIGHT_MAX = 1.25  # times such a peak's height
@@ -79,74 +76,6 @@ SEEN, RUN, START, UNUSUAL, LAST, SPIKES, FIRST = 0, 1, 2, 3, 4, 5, 6
 STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE = 0, 1, 2, 3, 4, 5, 6
 
 
-@dataclass(frozen=True, slots=True)
-class Spikes:
-    """Spikes as columns of one length.
-
-    start_ns  the first outlier; end_ns the first reading after the last, -1 while that is to come
-    peak      the value that is farthest from the expected one
-    expected  the median before the spike
-    z         |peak - expected| / scale
-    """
-
-    slot: Ints
-    start_ns: Ints
-    end_ns: Ints
-    peak: Floats
-    expected: Floats
-    z: Floats
-
-    def __len__(self) -> int:
-        return len(self.slot)
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is remembered of each slot.
-
-    ring  (slots, 64) float64  the last values that entered; number i lies at i % 64
-    held  (slots, 4) float64   the values of the open run
-    peak  (slots, 8) float64   the last spikes' peaks; number i lies at i % 8
-    at    (slots, 8) int64     and how many values had entered then
-    whole (slots, 7) int64     SEEN, RUN, START, UNUSUAL, LAST, SPIKES, FIRST
-    real  (slots, 7) float64   STEP, LOW, HIGH, LEAST, MOST, EXPECTED, SCALE
-    erratic (slots,)           set by the caller; a reset keeps it
-    """
-
-    ring: Floats
-    held: Floats
-    peak: Floats
-    at: Ints
-    whole: Ints
-    real: Floats
-    erratic: Bools
-
-    def __len__(self) -> int:
-        return len(self.ring)
-
-    @staticmethod
-    def empty(slots: int) -> "State":
-        """Return a state that has seen nothing."""
-        return State(
-            *(np.zeros((slots, RING)), np.zeros((slots, RUN_MAX)), np.zeros((slots, PEAKS))),
-            *(np.zeros((slots, PEAKS), np.int64), np.zeros((slots, 7), np.int64)),
-            *(np.zeros((slots, 7)), np.zeros(slots, np.bool_)),
-        )
-
-    def grown(self, slots: int) -> "State":
-        """Return a copy with room for more slots; the new ones have seen nothing."""
-        return State(
-            *(grown(self.ring, slots), grown(self.held, slots), grown(self.peak, slots)),
-            *(grown(self.at, slots), grown(self.whole, slots), grown(self.real, slots)),
-            grown(self.erratic, slots),
-        )
-
-    def reset(self, slots: Ints) -> None:
-        """Forget these slots."""
-        for column in (self.ring, self.held, self.peak, self.at, self.whole, self.real):
-            column[slots] = 0
-
-
 def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) -> Spikes:
     """Judge rows and remember them; return the spikes that ended, by group and time.
 
@@ -159,8 +88,8 @@ def fold(state: State, slot: Ints, offsets: Ints, time_ns: Ints, value: Floats) 
     where, bounds = checked(slot, offsets, len(state), len(time_ns), len(value))
     whole, real = np.empty((len(time_ns), 3), np.int64), np.empty((len(time_ns), 3))
     known = (state.ring, state.held, state.peak, state.at, state.whole, state.real)
-    ended = _fold(*known, state.erratic, where, bounds, time_ns, value, np.empty(RING), whole, real)
-    return _spikes(whole[:ended], real[:ended])
+    ended = _fold(*known, state.erratic, where, bounds, time_ns, value, whole, real)
+    return Spikes.of(whole[:ended], real[:ended])
 
 
 def open_spikes(state: State, slots: Ints) -> Spikes:
@@ -172,12 +101,7 @@ def open_spikes(state: State, slots: Ints) -> Spikes:
     check_slots(slots, len(state))
     whole, real = np.empty((len(slots), 3), np.int64), np.empty((len(slots), 3))
     found = _open(state.held, state.whole, state.real, slots, whole, real)
-    return _spikes(whole[:found], real[:found])
-
-
-def _spikes(whole: Ints, real: Floats) -> Spikes:
-    """Return the columns, copied out of the room that was held for the worst case."""
-    return Spikes(*(c.copy() for c in whole.T), *(c.copy() for c in real.T))
+    return Spikes.of(whole[:found], real[:found])
 
 
 @kernel()
@@ -186,18 +110,6 @@ def _median(ordered: Floats, n: int) -> float:
     if n % 2 == 1:
         return float(ordered[half])
     return float(0.5 * ordered[half - 1] + 0.5 * ordered[half])
-
-
-@kernel()
-def _sort(room: Floats, n: int) -> None:
-    """Sort the first n of at most 64 in place, by insertion."""
-    for i in range(1, n):
-        v = room[i]
-        j = i
-        while j > 0 and room[j - 1] > v:
-            room[j] = room[j - 1]
-            j -= 1
-        room[j] = v
 
 
 @kernel()
@@ -213,21 +125,17 @@ def _resolution(ring: Floats, seen: int) -> float:
 
 
 @kernel()
-def _measure(ring: Floats, seen: int, facts: Floats, room: Floats) -> None:
+def _measure(ring: Floats, seen: int, facts: Floats) -> None:
     """Write the ring's median and scale as facts; the scale is 0 where there is none. n >= 1."""
     n = min(seen, RING)
-    room[:n] = ring[:n]
-    _sort(room, n)
-    median = _median(room, n)
+    ordered = np.sort(ring[:n])
+    median = _median(ordered, n)
     level = abs(median)
     facts[EXPECTED] = median
-    if room[0] == room[n - 1]:
+    if ordered[0] == ordered[n - 1]:
         facts[SCALE] = max(facts[STEP], FLOOR_OF_EQUALS * level)
         return
-    for i in range(n):
-        room[i] = abs(room[i] - median)
-    _sort(room, n)
-    deviation = MAD_TO_DEVIATION * _median(room, n)
+    deviation = MAD_TO_DEVIATION * _median(np.sort(np.abs(ordered - median)), n)
     facts[SCALE] = max(deviation, _resolution(ring, seen), FLOOR * level)
 
 
@@ -280,11 +188,8 @@ def _enter(ring: Floats, now: Ints, facts: Floats, time_ns: int, v: float) -> No
     low = min(facts[LOW], v)
     high = max(facts[HIGH], v)
     if seen >= RING and (leaving == facts[LOW] or leaving == facts[HIGH]):
-        low = v
-        high = v
-        for i in range(RING):
-            low = min(low, ring[i])
-            high = max(high, ring[i])
+        low = ring.min()
+        high = ring.max()
     facts[LOW] = low
     facts[HIGH] = high
     share = min(1.0, (time_ns - now[LAST]) / ENVELOPE_NS)
@@ -308,10 +213,143 @@ def _give(
     real[2] = min(abs(peak - expected) / facts[SCALE], Z_MAX)
 
 
+@kernel()
+def _suffixes(ring: Floats, seen: int, sign: float, back: Floats) -> None:
+    """Write for each value of a full ring, oldest first, the least of it and all later ones.
+
+    Of sign * value, so that -1 gives the most.
+    """
+    least = np.inf
+    for k in range(RING - 1, -1, -1):
+        v = sign * ring[(seen + k) % RING]
+        least = v if v < least else least
+        back[k] = least
+
+
+@kernel()
+def _usual_rows(
+    ring: Floats,
+    now: Ints,
+    facts: Floats,
+    time_ns: Ints,
+    value: Floats,
+    i: int,
+    stop: int,
+    beyond: float,
+    back: Floats,
+) -> int:
+    """Enter rows as `_row` does up to the first that is beyond the envelope, and return that one.
+
+    The ring's least and most are those of a queue: of what was there when one of them left (`back`,
+    oldest first), and of what has come since.
+    """
+    seen, last, step = now[SEEN], now[LAST], facts[STEP]
+    low, high, least, most = facts[LOW], facts[HIGH], facts[LEAST], facts[MOST]
+    before = ring[(seen - 1) % RING]
+    low_at = high_at = seen - RING  # nothing of `back` is true yet
+    since_low = since_high = np.inf
+    while i < stop:
+        v = value[i]
+        if not least <= v <= most:
+            margin = max(BEYOND * (high - low), beyond * (most - least))
+            if not (np.isfinite(v) and least - margin <= v <= most + margin):
+                break
+        t = time_ns[i]
+        size = abs(v - before)
+        before = v
+        step = size if size > 0.0 else step
+        place = seen % RING
+        leaving = ring[place]
+        ring[place] = v
+        seen += 1
+        since_low = v if v < since_low else since_low
+        since_high = -v if -v < since_high else since_high
+        if seen > RING and leaving == low:
+            if seen - low_at >= RING:
+                _suffixes(ring, seen, 1.0, back[0])
+                low_at = seen
+                since_low = np.inf
+            low = min(back[0, seen - low_at], since_low)
+        else:
+            low = v if v < low else low
+        if seen > RING and leaving == high:
+            if seen - high_at >= RING:
+                _suffixes(ring, seen, -1.0, back[1])
+                high_at = seen
+                since_high = np.inf
+            high = -min(back[1, seen - high_at], since_high)
+        else:
+            high = v if v > high else high
+        if least != low or most != high:
+            share = min(1.0, (t - last) / ENVELOPE_NS)
+            least = min(least + share * (low - least), low)
+            most = max(most + share * (high - most), high)
+        last = t
+        i += 1
+    now[SEEN], now[LAST], facts[STEP] = seen, last, step
+    facts[LOW], facts[HIGH], facts[LEAST], facts[MOST] = low, high, least, most
+    return i
+
+
+@kernel()
+def _row(
+    ring: Floats,
+    held: Floats,
+    peak: Floats,
+    at: Ints,
+    now: Ints,
+    facts: Floats,
+    erratic: bool,
+    s: int,
+    t: int,
+    v: float,
+    out_whole: Ints,
+    out_real: Floats,
+) -> int:
+    """Take in any row; return how many events it ended."""
+    run = now[RUN]
+    outlier = False
+    ended = 0
+    ready = now[SEEN] >= WARM_UP and (not erratic or t - now[FIRST] >= WARM_UP_ERRATIC_NS)
+    if (ready or run > 0) and _is_beyond(v, facts, BEYOND_ERRATIC if erratic else BEYOND_ENVELOPE):
+        if run == 0:
+            _measure(ring, now[SEEN], facts)
+        far = abs(v - facts[EXPECTED])
+        outlier = facts[SCALE] > 0.0 and far / facts[SCALE] > Z_MIN
+    if outlier and run < RUN_MAX:
+        if run == 0:
+            now[START] = t
+            now[UNUSUAL] = 0
+        if not _is_usual(v, peak, at, now, facts):
+            now[UNUSUAL] = 1
+        held[run] = v
+        now[RUN] = run + 1
+        return 0
+    if outlier:  # one too many: a change of level
+        for k in range(run):
+            _enter(ring, now, facts, t, held[k])
+    else:
+        if run > 0 and now[UNUSUAL] == 1:
+            _give(s, t, held, now, facts, out_whole, out_real)
+            ended = 1
+        if run > 0:
+            place = now[SPIKES] % PEAKS
+            peak[place] = _peak(held, run, facts[EXPECTED])
+            at[place] = now[SEEN]
+            now[SPIKES] += 1
+        if now[SEEN] > 0:
+            step = abs(v - ring[(now[SEEN] - 1) % RING])
+            if step > 0.0:
+                facts[STEP] = step
+    now[RUN] = 0
+    _enter(ring, now, facts, t, v)
+    return ended
+
+
 @kernel(
     INT(
         *(FLOATS2_OUT, FLOATS2_OUT, FLOATS2_OUT, INTS2_OUT, INTS2_OUT, FLOATS2_OUT, BOOLS),
-        *(INTS, INTS, INTS, FLOATS, FLOATS_OUT, INTS2_OUT, FLOATS2_OUT),
+        *(INTS, INTS, INTS, FLOATS, INTS2_OUT, FLOATS2_OUT),
     )
 )
 def _fold(
@@ -326,61 +364,26 @@ def _fold(
     offsets: Ints,
     time_ns: Ints,
     value: Floats,
-    room: Floats,
     out_whole: Ints,
     out_real: Floats,
 ) -> int:
     ended = 0
+    back = np.empty((2, RING))
     for group in range(len(slot)):
         s = slot[group]
-        ring = rings[s]
-        held = helds[s]
-        peak = peaks[s]
-        at = ats[s]
-        now = whole[s]
-        facts = real[s]
-        share = BEYOND_ERRATIC if erratic[s] else BEYOND_ENVELOPE
-        for i in range(offsets[group], offsets[group + 1]):
-            v = value[i]
-            if not np.isfinite(v):
-                continue
-            run = now[RUN]
-            outlier = False
-            ready = now[SEEN] >= WARM_UP and (
-                not erratic[s] or time_ns[i] - now[FIRST] >= WARM_UP_ERRATIC_NS
-            )
-            if (ready or run > 0) and _is_beyond(v, facts, share):
-                if run == 0:
-                    _measure(ring, now[SEEN], facts, room)
-                far = abs(v - facts[EXPECTED])
-                outlier = facts[SCALE] > 0.0 and far / facts[SCALE] > Z_MIN
-            if outlier and run < RUN_MAX:
-                if run == 0:
-                    now[START] = time_ns[i]
-                    now[UNUSUAL] = 0
-                if not _is_usual(v, peak, at, now, facts):
-                    now[UNUSUAL] = 1
-                held[run] = v
-                now[RUN] = run + 1
-                continue
-            if outlier:  # one too many: a change of level
-                for k in range(run):
-                    _enter(ring, now, facts, time_ns[i], held[k])
-            else:
-                if run > 0 and now[UNUSUAL] == 1:
-                    _give(s, time_ns[i], held, now, facts, out_whole[ended], out_real[ended])
-                    ended += 1
-                if run > 0:
-                    place = now[SPIKES] % PEAKS
-                    peak[place] = _peak(held, run, facts[EXPECTED])
-                    at[place] = now[SEEN]
-                    now[SPIKES] += 1
-                if now[SEEN] > 0:
-                    step = abs(v - ring[(now[SEEN] - 1) % RING])
-                    if step > 0.0:
-                        facts[STEP] = step
-            now[RUN] = 0
-            _enter(ring, now, facts, time_ns[i], v)
+        ring, now, facts = rings[s], whole[s], real[s]
+        beyond = BEYOND_ERRATIC if erratic[s] else BEYOND_ENVELOPE
+        i, stop = offsets[group], offsets[group + 1]
+        while i < stop:
+            if now[RUN] == 0 and now[SEEN] > 0:
+                i = _usual_rows(ring, now, facts, time_ns, value, i, stop, beyond, back)
+            if i < stop:
+                if np.isfinite(value[i]):
+                    ended += _row(
+                        *(ring, helds[s], peaks[s], ats[s], now, facts, erratic[s]),
+                        *(s, time_ns[i], value[i], out_whole[ended], out_real[ended]),
+                    )
+                i += 1
     return ended
 
 
