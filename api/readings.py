@@ -7,11 +7,14 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query
 
-from analytics.windows import read_days, read_windows
+from analytics.calendar import By
+from analytics.periods import read_periods
+from analytics.windows import WIDTHS_NS, read_days, read_windows
 from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
-from api.shapes import Page, ReadingOut, WindowOut, readings_out
+from api.shapes import Page, ReadingOut, readings_out
+from api.statistics_shapes import WindowStatisticsOut, WithStatistics, tell_statistics
 from api.times import asked_span, asked_zone, utc
 from ingest.derived import HOUR_NS, SECOND_NS
 from ingest.quantity import quantity as known_quantity
@@ -22,6 +25,8 @@ router = APIRouter(prefix="/v1", tags=["readings"])
 ALL_NS = (-(2**63) + 1, 2**63 - 1)
 _UNITS_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": HOUR_NS}
 _DAY_NS = 24 * HOUR_NS
+_PERIODS = {31 * _DAY_NS: By.MONTH, 366 * _DAY_NS: By.YEAR}
+_CALENDAR_NS = {"1d": _DAY_NS} | dict(zip(("1mo", "1y"), _PERIODS, strict=True))
 
 Device = Annotated[
     str, Query(description="the device, as it names itself", examples=["a81758fffe0546b2"])
@@ -113,7 +118,7 @@ def readings(
     return Page[ReadingOut].model_validate(page)  # all at once: half the time of one by one
 
 
-@router.get("/windows")
+@router.get("/windows", response_model_exclude_unset=True)
 def windows(
     rooms: Rooms,
     device: Device,
@@ -122,16 +127,22 @@ def windows(
     start: Start = None,
     end: End = None,
     every: Annotated[
-        str, Query(description="1m, 15m, 1h, any Ns, Nm, Nh; 1d for days", examples=["15m"])
+        str,
+        Query(
+            description="1m, 15m, 1h, any Ns, Nm, Nh; 1d, 1mo, 1y for days, months, years",
+            examples=["15m"],
+        ),
     ] = "15m",
     tz: Zone = None,
+    statistics: WithStatistics = False,
     limit: Limit = 1000,
     cursor: Cursor = None,
-) -> Page[WindowOut]:
+) -> Page[WindowStatisticsOut]:
     """Windows that touch [start, end), by start: count, min, max, mean, last.
 
-    Windows of seconds, minutes and hours lie on the UTC time line, days in the zone `tz`. A window
-    without a reading is left out.
+    Windows of seconds, minutes and hours lie on the UTC time line; days, months and years in the
+    zone `tz`. A window without a reading is left out. With `statistics` each also has the sum, the
+    variance, the mean over time with the share of time that it covers, and percentiles.
     """
     where = rooms.where if tz is None else asked_zone(tz)
     start_ns, end_ns = asked_span(start, end, where, ALL_NS)
@@ -154,14 +165,21 @@ def windows(
     if len(ahead_ns) > limit:
         reach_ns = max(reach_ns, from_ns + (limit + 2) * width_ns)
     reach_ns = min(reach_ns, end_ns)
-    found: list[tuple[int, int, int, int, float, float, float, float]] = []
+    kept = width_ns in WIDTHS_NS
+    found: list[tuple[int, int, int, int, float, float, float, float, int]] = []
     for number in wanted:
         if width_ns == _DAY_NS:
             made, ends = read_days(rooms.store, number, from_ns, reach_ns, where)
+        elif width_ns in _PERIODS:
+            by = _PERIODS[width_ns]
+            made, ends = read_periods(rooms.store, number, by, from_ns, reach_ns, where)
         else:
             made = read_windows(rooms.store, number, width_ns, from_ns, reach_ns)
             ends = made.start_ns + width_ns
-        columns = (made.start_ns, ends, made.count, made.min, made.max, made.mean, made.last)
+        columns = (
+            *(made.start_ns, ends, made.count, made.min, made.max, made.mean, made.last),
+            made.revision,
+        )
         found += [
             (one[0], number, *one[1:])
             for one in zip(*(column.tolist() for column in columns), strict=True)
@@ -173,11 +191,16 @@ def windows(
         following = word(found[limit - 1][0], found[limit - 1][1])
     elif len(ahead_ns) > limit and len(rooms.store.scan(wanted, reach_ns, end_ns, limit=1)):
         following = word(reach_ns - 1, -1)
-    return Page(items=[_window_out(rooms, *one) for one in found[:limit]], next=following)
+    items = [_window_out(rooms, kept, *one) for one in found[:limit]]
+    if statistics:
+        places = [(number, begins_ns, ends_ns) for begins_ns, number, ends_ns, *_ in found[:limit]]
+        tell_statistics(rooms, items, places, end_ns)
+    return Page(items=items, next=following, note=None)
 
 
 def _window_out(
     rooms: House,
+    kept: bool,
     start_ns: int,
     number: int,
     end_ns: int,
@@ -186,9 +209,10 @@ def _window_out(
     high: float,
     mean: float,
     last: float,
-) -> WindowOut:
+    revision: int,
+) -> WindowStatisticsOut:
     series = rooms.store.name_of(number)
-    return WindowOut(
+    return WindowStatisticsOut(
         device=series.device,
         quantity=series.quantity,
         channel=series.channel or None,
@@ -200,13 +224,14 @@ def _window_out(
         max=high,
         mean=mean,
         last=last,
+        revision=revision if kept else None,
     )
 
 
 def _width_ns(every: str) -> int:
-    expected = "a width such as 1m, 15m or 1h (1 s to 24 h), or 1d"
-    if every == "1d":
-        return _DAY_NS
+    expected = "a width such as 1m, 15m or 1h (1 s to 24 h), or 1d, 1mo or 1y"
+    if every in _CALENDAR_NS:
+        return _CALENDAR_NS[every]
     match = re.fullmatch(r"([1-9]\d{0,5})([smh])", every)
     if match is None:
         raise BadQueryError("every", expected, every)

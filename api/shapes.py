@@ -160,6 +160,7 @@ class WindowOut(BaseModel):
         max=21.6,
         mean=21.5,
         last=21.6,
+        revision=0,
     )
     device: str
     quantity: str
@@ -172,6 +173,10 @@ class WindowOut(BaseModel):
     max: float
     mean: float
     last: float
+    revision: int | None = Field(
+        description="how often late or corrected readings have changed it since it was first told;"
+        " null for widths that are not kept"
+    )
 
 
 class CorrectionOut(BaseModel):

@@ -12,9 +12,16 @@ SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS
 
 
+_NOT_GIVEN = np.empty(0, np.int32)
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Tumbling windows as columns, one row each: [start_ns, start_ns + width_ns), UTC ns."""
+    """Tumbling windows as columns, one row each: [start_ns, start_ns + width_ns), UTC ns.
+
+    revision  how often a stored window has changed since it was first told, because readings came
+              late or were corrected; the store counts it, and it is 0 in what is given to the store
+    """
 
     series: NDArray[np.int32]
     width_ns: NDArray[np.int64]
@@ -24,6 +31,11 @@ class Windows:
     max: NDArray[np.float64]
     mean: NDArray[np.float64]
     last: NDArray[np.float64]
+    revision: NDArray[np.int32] = field(default_factory=lambda: _NOT_GIVEN)
+
+    def __post_init__(self) -> None:
+        if self.revision is _NOT_GIVEN:
+            object.__setattr__(self, "revision", np.zeros(len(self.series), np.int32))
 
     def __len__(self) -> int:
         return len(self.series)
@@ -48,7 +60,7 @@ class Windows:
         return Windows(*(getattr(self, name)[which] for name in _COLUMNS))
 
 
-_COLUMNS = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last")
+_COLUMNS = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last", "revision")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ def _windows(m: ModuleType) -> None:
     m.windows_at(TIME_NS, VALUE, TIME_NS)
 
 
+def _rolling(m: ModuleType) -> None:
+    m.fold(m.State.empty(1), SLOT, OFFSETS, VALUE)
+
+
 def _register(m: ModuleType) -> None:
     m.judge(TIME_NS, VALUE, m.Limits(gap_ns=60, rate_max=1.0, dip_readings=1, dip_ns=60))
 
@@ -128,6 +132,7 @@ def _novelty(m: ModuleType) -> None:
 
 KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "windows": _windows,
+    "rolling": _rolling,
     "limits": _limits,
     "register": _register,
     "profile": _profile,

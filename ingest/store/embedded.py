@@ -30,7 +30,7 @@ from ingest.store.latest import Latest
 from ingest.store.port import Commit, Counts, Outcome, Receipt, Refusal, tally
 from ingest.store.questions import Questions
 from ingest.store.schema import prepare, text
-from ingest.store.writing import legible, put, put_devices, put_facts
+from ingest.store.writing import legible, put, put_devices, put_facts, put_windows
 
 _KEYS_MAX = 2_000_000
 _QUARANTINE_BYTES_MAX = 512 * 2**20
@@ -284,22 +284,7 @@ class EmbeddedStore(Questions):
         self._mend()
         with self._derived_lock, self._file.transaction(self._derive):
             con = self._derive
-            series, start_ns, end_ns = derived.redone
-            if len(series):
-                redone = {"series": series, "from_ns": start_ns, "to_ns": end_ns}
-                con.register("redone", redone)
-                con.execute(
-                    "DELETE FROM windows USING redone WHERE windows.series = redone.series"
-                    " AND start_ns >= from_ns AND start_ns < to_ns AND start_ns BETWEEN ? AND ?",
-                    [int(start_ns.min()), int(end_ns.max())],
-                )
-                con.unregister("redone")
-            w = derived.windows
-            if len(w):
-                fields = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last")
-                con.register("fresh", {name: getattr(w, name) for name in fields})
-                con.execute("INSERT INTO windows SELECT * FROM fresh")
-                con.unregister("fresh")
+            put_windows(con, derived)
             gone = [a.id for a in derived.anomalies] + derived.retracted
             if gone:
                 con.execute("DELETE FROM anomalies WHERE id IN (SELECT unnest(?))", [gone])

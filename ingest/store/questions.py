@@ -24,6 +24,7 @@ from ingest.store.judgement import near
 from ingest.store.latest import NEVER_NS, Latest
 from ingest.store.port import Counts, Quarantined, SeriesSpan
 from ingest.store.schema import text
+from ingest.store.writing import WINDOW
 
 _READING = "series, time_ns, value, received_ns, quality"
 
@@ -207,12 +208,11 @@ class Questions(ABC):
         """Return the stored windows of a width that start in [start_ns, end_ns)."""
         with self._asking() as cursor:
             found = cursor.execute(
-                "SELECT * FROM windows WHERE series IN (SELECT unnest(?)) AND width_ns = ?"
-                " AND start_ns >= ? AND start_ns < ? ORDER BY series, start_ns",
+                f"SELECT {', '.join(WINDOW)} FROM windows WHERE series IN (SELECT unnest(?))"
+                " AND width_ns = ? AND start_ns >= ? AND start_ns < ? ORDER BY series, start_ns",
                 [[int(number) for number in series], width_ns, start_ns, end_ns],
             ).fetchnumpy()
-        names = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last")
-        return Windows(*(np.asarray(found[name]) for name in names))
+        return Windows(*(np.asarray(found[name]) for name in WINDOW))
 
     def anomalies(
         self,

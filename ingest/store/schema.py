@@ -8,7 +8,7 @@ import duckdb
 
 from ingest.errors import StoreUnavailable
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS about (version INTEGER NOT NULL);
@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS counts (
 CREATE TABLE IF NOT EXISTS windows (
     series INTEGER NOT NULL, width_ns BIGINT NOT NULL, start_ns BIGINT NOT NULL,
     count BIGINT NOT NULL, min DOUBLE NOT NULL, max DOUBLE NOT NULL, mean DOUBLE NOT NULL,
-    last DOUBLE NOT NULL);
+    last DOUBLE NOT NULL, revision INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS anomalies (
     id VARCHAR NOT NULL, device VARCHAR NOT NULL, quantity VARCHAR NOT NULL,
     channel VARCHAR NOT NULL, kind VARCHAR NOT NULL, start_ns BIGINT NOT NULL, end_ns BIGINT,
@@ -49,6 +49,7 @@ _UPGRADES = {
     1: "ALTER TABLE quarantine ADD COLUMN retained BOOLEAN DEFAULT FALSE;"
     " ALTER TABLE counts ADD COLUMN refused BIGINT; UPDATE counts SET refused = quarantined",
     2: "SELECT 1",  # only a table more; but an older Emscher would miss what was forgotten
+    3: "ALTER TABLE windows ADD COLUMN revision INTEGER DEFAULT 0",
 }
 """What makes a file of a version one of the next."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 
+from ingest.derived import Derived
 from ingest.device import Device
 from ingest.memory import Fact
 from ingest.store.schema import text
@@ -19,6 +20,46 @@ def put(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]])
             f"INSERT INTO {table} SELECT {columns}",
             [list(column) for column in zip(*rows, strict=True)],
         )
+
+
+WINDOW = ("series", "width_ns", "start_ns", "count", "min", "max", "mean", "last", "revision")
+_FACTS = WINDOW[:-1]
+
+
+def put_windows(con: duckdb.DuckDBPyConnection, derived: Derived) -> None:
+    """Write windows in place of those that were made again; what has changed is a revision more."""
+    series, start_ns, end_ns = derived.redone
+    was = {}
+    if len(series):
+        con.register("redone", {"series": series, "from_ns": start_ns, "to_ns": end_ns})
+        bounds = [int(start_ns.min()), int(end_ns.max())]
+        there = (
+            "windows.series = redone.series AND start_ns >= from_ns AND start_ns < to_ns"
+            " AND start_ns BETWEEN ? AND ?"
+        )
+        was = con.execute(
+            f"SELECT {', '.join(f'windows.{name}' for name in WINDOW)} FROM windows"
+            f" SEMI JOIN redone ON {there}",
+            bounds,
+        ).fetchnumpy()
+        if len(was["series"]):
+            con.execute(f"DELETE FROM windows USING redone WHERE {there}", bounds)
+        con.unregister("redone")
+    if not len(derived.windows):
+        return
+    con.register("fresh", {name: getattr(derived.windows, name) for name in _FACTS})
+    if was and len(was["series"]):
+        con.register("was", was)
+        changed = " OR ".join(f"was.{name} != fresh.{name}" for name in _FACTS[3:])
+        same = " AND ".join(f"was.{name} = fresh.{name}" for name in _FACTS[:3])
+        con.execute(
+            f"INSERT INTO windows SELECT fresh.*, coalesce(was.revision + ({changed})::INTEGER, 0)"
+            f" FROM fresh LEFT JOIN was ON {same}"
+        )
+        con.unregister("was")
+    else:
+        con.execute("INSERT INTO windows SELECT *, 0 FROM fresh")
+    con.unregister("fresh")
 
 
 def put_devices(con: duckdb.DuckDBPyConnection, devices: list[Device]) -> None:

@@ -167,3 +167,19 @@ def test_days_are_the_zones_own(day, where, hours):
         days, ends_ns = read_days(store, 0, start_ns - HOUR, start_ns + hours * HOUR + 1, where)
         assert days.count.tolist() == [3, 2 * hours, 3]
         assert ends_ns[:-1].tolist() == days.start_ns[1:].tolist()
+
+
+def test_a_late_reading_makes_its_windows_a_revision_more():
+    """One minute of the first hour changes, with its quarter and its hour; the others do not."""
+    series = SERIES[0]
+    with memory_store() as store:
+        analysis = Analysis(store)
+        append(store, [(series, EPOCH + k * 5 * MINUTE, float(k)) for k in range(30)])
+        analysis.catch_up()
+        append(store, [(series, EPOCH + 17 * MINUTE, 99.0)])
+        analysis.catch_up()
+        for width_ns, changed in zip(WIDTHS_NS, (0, 1, 1), strict=True):
+            lying = store.windows([0], width_ns, EPOCH, EPOCH + DAY)
+            assert lying.revision.sum() == changed
+            of = lying.start_ns[lying.revision == 1]
+            assert all(start <= EPOCH + 17 * MINUTE < start + width_ns for start in of.tolist())

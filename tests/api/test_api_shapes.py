@@ -172,7 +172,10 @@ def test_windows_have_count_min_max_mean_last(client):
         "max": 20.3,
         "mean": pytest.approx(20.15),
         "last": 20.3,
+        "revision": 0,
     }
+    query["every"] = "7m"
+    assert client.get("/v1/windows", params=query).json()["items"][0]["revision"] is None
     assert [item["count"] for item in items] == [4] * 10
 
 

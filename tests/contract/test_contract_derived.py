@@ -53,6 +53,21 @@ def test_what_is_done_again_replaces_what_started_there_and_nothing_else(store):
     assert _starts(store) == []
 
 
+def test_a_window_that_changes_when_it_is_made_again_is_a_revision_more(store):
+    def told():
+        return store.windows([0], 10, 0, 99).revision.tolist()
+
+    store.put_derived(Derived(_windows((0, 10, 0, 1.0), (0, 10, 10, 2.0)), NO_SPANS))
+    assert told() == [0, 0]
+    for again in (5.0, 6.0, 6.0):  # the last time it comes to the same
+        both = _windows((0, 10, 0, 1.0), (0, 10, 10, again), (0, 10, 20, 1.0))
+        store.put_derived(Derived(both, _spans((0, 0, 30))))
+    assert told() == [0, 2, 0]
+    store.put_derived(Derived(Windows.none(), _spans((0, 10, 20))))
+    store.put_derived(Derived(_windows((0, 10, 10, 7.0)), _spans((0, 10, 20))))
+    assert told() == [0, 0, 0], "what was gone begins anew"
+
+
 def test_windows_are_found_by_start_half_open(store):
     store.put_derived(Derived(_windows(*((0, 10, k * 10, float(k)) for k in range(5))), NO_SPANS))
     assert store.windows([0], 10, 10, 30).start_ns.tolist() == [10, 20]
