@@ -45,7 +45,7 @@ format: $(STAMP)  ## put the code into the form that `make check` wants
 	$(BIN)/ruff format .
 
 bench: $(STAMP)  ## run the benchmarks, small; ARGS=--full-size runs them in full
-	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --benchmark-only $(ARGS)
+	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' $(ARGS)
 
 bench-nab: $(STAMP)  ## score the novelty detector on the Numenta Anomaly Benchmark; FOLDER=… takes other files
 	$(BIN)/python tests/bench/nab.py $(FOLDER)

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from datetime import tzinfo
 from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
+from numpy.typing import NDArray
 
-from analytics.calendar import By
+from analytics.calendar import PERIODS_MAX, By
 from analytics.periods import read_periods
 from analytics.windows import WIDTHS_NS, read_days, read_windows
 from api.house import House, Rooms, unheard
@@ -16,7 +18,7 @@ from api.problems import BadQueryError
 from api.shapes import Page, ReadingOut, readings_out
 from api.statistics_shapes import WindowStatisticsOut, WithStatistics, tell_statistics
 from api.times import asked_span, asked_zone, utc
-from ingest.derived import HOUR_NS, SECOND_NS
+from ingest.derived import HOUR_NS, SECOND_NS, Windows
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
@@ -168,11 +170,8 @@ def windows(
     kept = width_ns in WIDTHS_NS
     found: list[tuple[int, int, int, int, float, float, float, float, int]] = []
     for number in wanted:
-        if width_ns == _DAY_NS:
-            made, ends = read_days(rooms.store, number, from_ns, reach_ns, where)
-        elif width_ns in _PERIODS:
-            by = _PERIODS[width_ns]
-            made, ends = read_periods(rooms.store, number, by, from_ns, reach_ns, where)
+        if width_ns in _CALENDAR_NS.values():
+            made, ends = _of_calendar(rooms, number, width_ns, from_ns, reach_ns, where)
         else:
             made = read_windows(rooms.store, number, width_ns, from_ns, reach_ns)
             ends = made.start_ns + width_ns
@@ -196,6 +195,20 @@ def windows(
         places = [(number, begins_ns, ends_ns) for begins_ns, number, ends_ns, *_ in found[:limit]]
         tell_statistics(rooms, items, places, end_ns)
     return Page(items=items, next=following, note=None)
+
+
+def _of_calendar(
+    rooms: House, number: int, width_ns: int, from_ns: int, reach_ns: int, where: tzinfo
+) -> tuple[Windows, NDArray[np.int64]]:
+    """Return days, months or years, and their ends."""
+    try:
+        if width_ns == _DAY_NS:
+            return read_days(rooms.store, number, from_ns, reach_ns, where)
+        by = _PERIODS[width_ns]
+        return read_periods(rooms.store, number, by, from_ns, reach_ns, where)
+    except ValueError:
+        span = f"{utc(from_ns)} to {utc(reach_ns)}"
+        raise BadQueryError("every", f"at most {PERIODS_MAX} periods in the span", span) from None
 
 
 def _window_out(

@@ -73,7 +73,8 @@ class State:
 
     def grown(self, slots: int) -> "State":
         """Return a copy with room for more slots; the new ones have seen nothing."""
-        return State(*(grown(one, slots) for one in (self.ring, self.ordered, self.seen)))
+        ring, ordered = grown(self.ring, slots), grown(self.ordered, slots)
+        return State(ring, ordered, grown(self.seen, slots))
 
     def reset(self, slots: Ints) -> None:
         """Forget these slots."""

@@ -35,6 +35,19 @@ def _rolling(m: ModuleType) -> None:
     m.fold(m.State.empty(1), SLOT, OFFSETS, VALUE)
 
 
+def _moments(m: ModuleType) -> None:
+    m.at(TIME_NS, VALUE, TIME_NS, WIDTH_NS)
+
+
+def _sketch(m: ModuleType) -> None:
+    sketch = m.Sketch.empty()
+    m.add(sketch, VALUE)
+    m.merge(sketch, sketch)
+    m.quantile(sketch, VALUE / 2)
+    m.quantiles(OFFSETS, VALUE, VALUE / 2)
+    sketch.reset()
+
+
 def _register(m: ModuleType) -> None:
     m.judge(TIME_NS, VALUE, m.Limits(gap_ns=60, rate_max=1.0, dip_readings=1, dip_ns=60))
 
@@ -133,6 +146,8 @@ def _novelty(m: ModuleType) -> None:
 KERNELS: dict[str, Callable[[ModuleType], None]] = {
     "windows": _windows,
     "rolling": _rolling,
+    "moments": _moments,
+    "sketch": _sketch,
     "limits": _limits,
     "register": _register,
     "profile": _profile,

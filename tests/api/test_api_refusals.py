@@ -109,8 +109,9 @@ def described(tmp_path_factory):
 WORTHY = st.sampled_from(
     [METER, SCHOOL, "temperature", "active_energy_import", "", "1", "0", "-1", "10000", "true",
      "2026-03-28", "2026-03-29T02:30:00", "2261-12-31T23:59:59.999999999Z", "1678-01-01", "hour",
-     "year", "1s", "1d", "23h", "999999s", "Europe/Berlin", "+14:00", "America/Sao_Paulo",
-     "WzBd", "WzAsMF0", "9" * 30, "NaN", "\x00", "\ud800".encode("utf-8", "surrogatepass").hex()]
+     "year", "1s", "1d", "1mo", "1y", "23h", "999999s", "Europe/Berlin", "+14:00",
+     "America/Sao_Paulo", "WzBd", "WzAsMF0", "9" * 30, "NaN", "\x00",
+     "\ud800".encode("utf-8", "surrogatepass").hex()]
 )  # fmt: skip
 
 

@@ -173,3 +173,30 @@ def _limit(gaps, floor_ns):
         return None
     quantile = next(g for g in ring if sum(x <= g for x in ring) >= 0.9 * len(ring))
     return max(5 * math.floor(median(map(Fraction, ring))), 3 * quantile, floor_ns, 1)
+
+
+def moments_at(rows, edges, gap, from_ns=-math.inf, until_ns=math.inf):
+    """Return (count, sum, mean, m2, held mean, covered) between the edges, as exact fractions."""
+    finite = [(t, v) for t, v in rows if math.isfinite(v) and t < until_ns]
+    spans = [
+        (t, min(t + gap, end, until_ns), Fraction(v))
+        for (t, v), (end, _) in pairwise([*finite, (math.inf, None)])
+    ]
+    found = []
+    for edge, end in pairwise(edges):
+        start = max(edge, from_ns)
+        inside = [Fraction(v) for t, v in finite if start <= t < end]
+        total = sum(inside, Fraction())
+        mean = total / len(inside) if inside else None
+        m2 = sum(((v - mean) ** 2 for v in inside), Fraction())
+        held = [(v, max(min(b, end) - max(a, start), 0)) for a, b, v in spans]
+        covered = sum(length for _, length in held)
+        over_time = sum(v * length for v, length in held) / covered if covered else None
+        found.append((len(inside), total, mean, m2, over_time, covered))
+    return found
+
+
+def quantile(values, q):
+    """Return the finite value whose number by size is ceil(q n); q is exact."""
+    ordered = sorted(v for v in values if math.isfinite(v))
+    return ordered[max(math.ceil(q * len(ordered)), 1) - 1] if ordered else math.nan

@@ -133,3 +133,18 @@ def test_more_wrong_arguments():
         windows.windows_at(np.array([1]), np.array([1.0]), np.array([5, 5]))
     with pytest.raises(ValueError, match="time_ns 1, value 2"):
         windows.windows_at(np.array([1]), np.array([1.0, 2.0]), np.array([5, 6]))
+
+
+def test_readings_that_are_centuries_apart_share_no_window():
+    """Their distance does not fit into int64."""
+    time_ns = np.array([-8_500_000_000, -8_500_000_000 + 1, 1_772_362_800]) * 10**9
+    found = windows.windows(np.array([0, 3]), time_ns, np.arange(3.0), 900 * 10**9)
+    assert found.count.tolist() == [2, 1]
+    state = windows.State.empty(1)
+    closed = [
+        len(
+            windows.fold(state, np.array([0]), np.array([0, 1]), time_ns[k : k + 1], np.ones(1), 10)
+        )
+        for k in range(3)
+    ]
+    assert closed == [0, 1, 1]
