@@ -17,6 +17,7 @@ from analytics.corrections import Correction, corrections_of
 from analytics.grouping import Groups, valid
 from analytics.oddities import ALWAYS_NS, NEVER_NS, Found, identity, spoken
 from analytics.register import DIP_NS, DIP_READINGS, JUMP_FLOOR, RATE_CEILING, unwrapped
+from analytics.serials import with_serials
 from ingest.derived import HOUR_NS, Anomaly
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.quantity import Kind, quantity
@@ -107,7 +108,8 @@ class CounterWatch:
         from_ns = first_ns - LOOK_BACK_NS
         number = np.array([slot], np.int32)
         rows = valid(self._source.within(number, np.array([from_ns]), np.array([ALWAYS_NS])))
-        whole = unwrapped(rows, unit, self._where, self._facts(*series))
+        known = with_serials(self._source, series, self._facts(*series))
+        whole = unwrapped(rows, unit, self._where, known)
         if np.isfinite(whole.limits.jump_max):
             self._usual[slot] = max(self._usual[slot], whole.limits.jump_max)
         settles = whole.judged.provisional

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from analytics.corrections import ASKED, Correction, corrections_of
 from analytics.grouping import valid
 from analytics.register import RATE_CEILING, Unwrapped, unwrapped
+from analytics.serials import with_serials
 from ingest.derived import HOUR_NS
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.quantity import Kind, quantity
@@ -85,7 +86,8 @@ def energy(
     series = source.name_of(number)
     unit = quantity(series.quantity).unit
     rows = valid(source.scan([number], -ALWAYS_NS, ALWAYS_NS))
-    return periods(unwrapped(rows, unit, where, facts), edges_ns, unit)
+    known = with_serials(source, series, facts)
+    return periods(unwrapped(rows, unit, where, known), edges_ns, unit)
 
 
 def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Period]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from analytics.energy import Period, periods
 from analytics.grouping import valid
 from analytics.register import unwrapped
+from analytics.serials import with_serials
 from ingest.derived import HOUR_NS
 from ingest.meter import RegisterFacts
 from ingest.quantity import quantity
@@ -30,10 +31,11 @@ def measured_flows(
 
     Only the readings of that span, and of an hour around it, are asked for.
     """
-    unit = quantity(source.name_of(number).quantity).unit
+    series = source.name_of(number)
+    unit, known = quantity(series.quantity).unit, with_serials(source, series, facts)
     span = edges_ns[:1] - HOUR_NS, edges_ns[-1:] + HOUR_NS
     rows = valid(source.within(np.array([number], np.int32), *span))
-    found = periods(unwrapped(rows, unit, where, facts), edges_ns, unit)
+    found = periods(unwrapped(rows, unit, where, known), edges_ns, unit)
     return np.array([_measured(one) for one in found])
 
 

@@ -6,6 +6,7 @@ from derived_rows import BERLIN, DAY, EPOCH, HOUR, MINUTE, NS, append, live, mem
 
 from analytics.clocks import ClockWatch
 from analytics.counters import CounterWatch
+from analytics.energy import energy
 from analytics.fleet import Fleet
 from analytics.grouping import grouped
 from ingest.meter import Answer, Meter, RegisterFacts
@@ -101,6 +102,36 @@ def test_what_people_know_is_used():
     said = RegisterFacts(answers=(Answer(EPOCH + 40 * QUARTER, False, "Meier", 1),))
     (settled,) = watched(rows_of(values), 8, lambda *register: said)
     assert "decide" not in settled.text
+
+
+NUMBER = Series("meter", "fabrication_number")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "kind"),
+    [
+        ([11] * 40 + [12] * 40, "register_exchange"),
+        ([11] * 40 + [12] + [11] * 39, "register_unexplained"),
+        ([11] * 80, "register_unexplained"),
+    ],
+)
+def test_another_number_on_the_meter_is_an_exchange(numbers, kind):
+    """If it comes again; a number that comes once was misread."""
+    values = [*stepping(40), *stepping(40, 12_000.0)]
+    both = [
+        reading
+        for pair in zip(rows_of(numbers, NUMBER), rows_of(values), strict=True)
+        for reading in pair
+    ]
+    (one,) = watched(both, 80)
+    assert one.kind == kind
+    with memory_store() as store:
+        append(store, both)
+        edges_ns = EPOCH + QUARTER * np.array([0, 79])
+        (whole,) = energy(store, store.number(METER), edges_ns)
+        (found,) = whole.corrections
+        assert f"register_{found.kind}" == kind
+        assert found.asked
 
 
 def test_the_live_analysis_tells_them():
