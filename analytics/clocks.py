@@ -1,7 +1,7 @@
 """Clocks of devices: wrong by a fixed amount, or telling times that can't be.
 
 Judged by receipts in their order, so what comes late is no matter. After a restart a device's
-receipts of the last day are looked at again (since a day before an open fault, where there is one).
+readings of the last day are looked at again (since a day before an open fault, where there is one).
 """
 
 from datetime import tzinfo
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analytics.fleet import Fleet, offsets_of
 from analytics.grouping import Groups, grouped, in_parts, valid
-from analytics.oddities import NEVER_NS, Found, identity, spoken
+from analytics.oddities import ALWAYS_NS, NEVER_NS, Found, identity, spoken
 from analytics.wording import clock, lasting
 from ingest.derived import HOUR_NS, SECOND_NS, Anomaly
 from ingest.reading import Quality, Rows
@@ -19,6 +19,7 @@ from ingest.store import Source
 from kernels import clocks
 
 LOOK_BACK_NS = 24 * HOUR_NS
+FEW = 20  # devices, of which each is asked for its series
 KIND = "clock_fault"
 
 
@@ -51,18 +52,24 @@ class ClockWatch:
             [before_ns, *(a.start_ns for a in self._open.values() if a.device in devices)]
         )
         start_ns -= LOOK_BACK_NS
+        if len(devices) > FEW:
+            spans = [one for one in self._source.series() if one.series.device in devices]
+        else:
+            spans = [one for device in devices for one in self._source.series(device)]
         numbers: dict[str, list[int]] = {}
-        rows: dict[str, int] = {}
-        for span in self._source.series():
+        counts: dict[str, int] = {}
+        for span in spans:
             device = span.series.device
-            if device in devices:
-                numbers.setdefault(device, []).append(span.number)
-                rows[device] = rows.get(device, 0) + span.count
+            numbers.setdefault(device, []).append(span.number)
+            counts[device] = counts.get(device, 0) + span.count
         found = Found()
         # A part holds all series of its devices, so that each receipt is whole.
-        for part in in_parts(list(numbers), list(rows.values())):
+        for part in in_parts(list(numbers), list(counts.values())):
             own = [number for device in part for number in numbers[device]]
-            groups = grouped(valid(self._source.received(start_ns, before_ns, own)))
+            lately = np.full(len(own), start_ns)
+            always = np.full(len(own), ALWAYS_NS)
+            rows = valid(self._source.within(np.array(own, np.int32), lately, always))
+            groups = grouped(rows.take(rows.received_ns < before_ns))
             found.add(self._follow(self._fleet.slots_of(groups), groups.rows))
         return found
 
