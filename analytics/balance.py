@@ -45,9 +45,9 @@ class BalanceWatch:
         self._due: dict[str, int] = {}
 
     @property
-    def due(self) -> bool:
-        """Whether a station has new hours."""
-        return bool(self._due)
+    def due(self) -> int:
+        """How much there is to look at."""
+        return len(self._due)
 
     def update(self, windows: Windows) -> None:
         """Take note of new windows, which are stored already."""

@@ -45,9 +45,9 @@ class DayWatch:
         self._due: dict[int, int] = {}
 
     @property
-    def due(self) -> bool:
-        """Whether a day is over that was not looked at."""
-        return bool(self._due)
+    def due(self) -> int:
+        """How much there is to look at."""
+        return len(self._due)
 
     def update(self, windows: Windows) -> None:
         """Take note of new windows, which are stored already."""

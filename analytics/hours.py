@@ -48,9 +48,9 @@ class PeerWatch:
         self._due: dict[int, _Group] = {}
 
     @property
-    def due(self) -> bool:
-        """Whether there is something new to look at."""
-        return bool(self._due)
+    def due(self) -> int:
+        """How much there is to look at."""
+        return len(self._due)
 
     def update(self, windows: Windows) -> None:
         """Take note of new windows, which are stored already."""

@@ -39,6 +39,7 @@ _COMMITS_AT_ONCE = 500
 _SWEEP_S = 1.0
 _FORGET_S = 3600.0
 _PAUSES_S = (0.2, 1.0, 5.0)
+_OTHERS_SHARE = 9
 
 log = structlog.get_logger("emscher.analytics")
 
@@ -47,8 +48,8 @@ class HourWatch(Protocol):
     """Looks at stored hours of the last weeks, when there are new ones."""
 
     @property
-    def due(self) -> bool:
-        """Whether there is something to look at."""
+    def due(self) -> int:
+        """How much there is to look at."""
 
     def update(self, windows: Windows) -> None:
         """Take note of new windows, which are stored already."""
@@ -126,7 +127,7 @@ class Live:
             self._rows_waiting = 0
         if self._waiting_since_ns is None and self.lag():
             self._waiting_since_ns = self._now_ns()
-        self._swept_ns = 0
+        self._swept_ns, self._look_after_s = 0, 0.0
 
     def start(self) -> None:
         """Make the kernels ready, and begin to follow the commits."""
@@ -163,6 +164,10 @@ class Live:
         since_ns = self._waiting_since_ns
         return 0.0 if since_ns is None else max(self._now_ns() - since_ns, 0) / SECOND_NS
 
+    def due(self) -> int:
+        """Return how many looks at hours and days are due."""
+        return sum(watch.due for watch in self._by_hours)
+
     def silent(self) -> set[str]:
         """Return the devices that are silent now."""
         return self._devices.silent()
@@ -196,8 +201,8 @@ class Live:
             found.add(self._counters.update(groups))
             found.add(self._devices.update(groups))
             found.add(self._clocks.update(groups))
-        elif due := self._due():
-            found.add(due.look())
+        elif (due := self._due()) is not None:
+            found.add(self._looked(due))
         elif self._stopping.is_set() and through == self._through and self._has_all():
             return False
         elif self._to_load:
@@ -205,6 +210,10 @@ class Live:
         elif self._now_ns() - self._forgot_ns >= _FORGET_S * SECOND_NS:
             self._forgot_ns = self._now_ns()
             forget_old(self._store, self._keep_ns, self._now_ns())
+        # A stream without a pause leaves them a tenth of the time.
+        their_turn = len(groups) and time.monotonic() >= self._look_after_s
+        if their_turn and (due := self._due()) is not None:
+            found.add(self._looked(due))
         if self._now_ns() - self._swept_ns >= _SWEEP_S * SECOND_NS and not self._to_load:
             self._swept_ns = self._now_ns()
             found.add(self._devices.sweep())
@@ -221,6 +230,14 @@ class Live:
             if found.changed or found.retracted:
                 self._announce(found)
         return True
+
+    def _looked(self, watch: HourWatch) -> Found:
+        """Look at the next that is due, and note how long that took."""
+        since_s = time.monotonic()
+        found = watch.look()
+        now_s = time.monotonic()
+        self._look_after_s = now_s + _OTHERS_SHARE * (now_s - since_s)
+        return found
 
     def _due(self) -> HourWatch | None:
         """Return one of those that look at whole hours, and have some to look at."""

@@ -1,7 +1,7 @@
 """Whether all is well: brokers, store, analysis."""
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.house import Rooms
 from api.shapes import example
@@ -43,6 +43,9 @@ class LiveOut(BaseModel):
 
     ready: bool
     behind_commits: int
+    looks_due: int = Field(
+        description="groups of sensors, registers and stations whose new hours are yet to be judged"
+    )
     lag_s: float
     error: str | None
 
@@ -69,7 +72,7 @@ class HealthOut(BaseModel):
             }
         ],
         store={"kind": "embedded", "ok": True, "error": None},
-        live={"ready": True, "behind_commits": 0, "lag_s": 0.0, "error": None},
+        live={"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         problems=[],
     )
     status: str
@@ -114,6 +117,7 @@ def health(rooms: Rooms) -> HealthOut:
         live=LiveOut(
             ready=rooms.live.fault is None,
             behind_commits=rooms.live.lag(),
+            looks_due=rooms.live.due(),
             lag_s=round(behind_s, 3),
             error=rooms.live.fault,
         ),

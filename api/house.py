@@ -70,6 +70,9 @@ class Live(Protocol):
     def lag_s(self) -> float:
         """Return for how long it has been behind."""
 
+    def due(self) -> int:
+        """Return how many looks at hours and days are due."""
+
     def silent(self) -> set[str]:
         """Return the devices that are silent now."""
 

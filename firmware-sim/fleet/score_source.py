@@ -53,9 +53,9 @@ class Emscher:
         return counters
 
     def behind(self) -> int:
-        """Return how many commits the search for anomalies is behind the readings."""
-        behind: int = self._object("/v1/health", {})["live"]["behind_commits"]
-        return behind
+        """Return how many commits and looks the search for anomalies is behind the readings."""
+        live = self._object("/v1/health", {})["live"]
+        return int(live["behind_commits"]) + int(live["looks_due"])
 
     def devices(self) -> list[Item]:
         """Return every device that was ever heard."""

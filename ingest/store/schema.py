@@ -49,7 +49,7 @@ _UPGRADES = {
     1: "ALTER TABLE quarantine ADD COLUMN retained BOOLEAN DEFAULT FALSE;"
     " ALTER TABLE counts ADD COLUMN refused BIGINT; UPDATE counts SET refused = quarantined",
     2: "SELECT 1",  # only a table more; but an older Emscher would miss what was forgotten
-    3: "ALTER TABLE windows ADD COLUMN revision INTEGER DEFAULT 0",
+    3: "ALTER TABLE windows ADD COLUMN IF NOT EXISTS revision INTEGER DEFAULT 0",
 }
 """What makes a file of a version one of the next."""
 

@@ -4,7 +4,17 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from derived_rows import BERLIN, DAY, EPOCH, HOUR, live, memory_store, stored
+from derived_rows import (
+    BERLIN,
+    DAY,
+    EPOCH,
+    HOUR,
+    Announced,
+    append,
+    live,
+    memory_store,
+    stored,
+)
 
 from analytics.balance import BalanceWatch
 from analytics.days import DayWatch
@@ -113,6 +123,21 @@ def test_what_is_told_as_a_level_shift_is_not_told_twice():
             store.settled()
         kinds = [(one.device, one.kind) for one in stored(store) if one.kind != "silence"]
         assert kinds == [("air-3", "level_shift")]
+
+
+def test_a_stream_without_a_pause_does_not_keep_them_from_being_seen():
+    """Readings of another device are offered faster than they can be taken in."""
+    air = street()
+    air[Series("air-3", "temperature")][200:260] += np.linspace(0, 10, 60)
+    announced, busy = Announced(), Series("busy", "co2")
+    with memory_store() as store:
+        fill(store, air)
+        with live(store, announce=announced) as running:
+            for second in range(3000):
+                running.offer(append(store, [(busy, EPOCH + second * 10**9, 400.0)]))
+                if any(one.kind == "leaves_peers" for one in announced.changed):
+                    return
+    pytest.fail("3,000 commits went by, and nobody looked")
 
 
 def register(flows):

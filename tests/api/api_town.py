@@ -51,6 +51,9 @@ class QuietLive:
     def lag_s(self) -> float:
         return self.behind_s
 
+    def due(self) -> int:
+        return 0
+
     def silent(self) -> set[str]:
         return self.still
 

@@ -16,7 +16,7 @@ def test_health_is_ok_while_nothing_is_wrong(client):
         "uptime_s": 3600.0,
         "sources": [],
         "store": {"kind": "embedded", "ok": True, "error": None},
-        "live": {"ready": True, "behind_commits": 0, "lag_s": 0.0, "error": None},
+        "live": {"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         "problems": [],
     }
 

@@ -130,6 +130,7 @@ def test_a_store_of_the_first_layout_is_brought_up(tmp_path):
     with duckdb.connect(str(tmp_path / "emscher.duckdb")) as con:
         con.execute("ALTER TABLE quarantine DROP COLUMN retained")
         con.execute("ALTER TABLE counts DROP COLUMN refused")
+        con.execute("ALTER TABLE windows DROP COLUMN revision")
         con.execute("DROP TABLE facts; UPDATE about SET version = 1")
     with contextlib.closing(open_store("embedded", tmp_path)) as store:
         assert [(one.id, one.retained) for one in store.quarantined()] == [(1, False)]
