@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_rows import NS
+from numba import config
 
 from kernels import novelty
 
@@ -78,6 +79,9 @@ def fed(value, cuts=(), time_ns=None, **more):
     )
 
 
+LONG = 1_200 if config.DISABLE_JIT else 9_000  # as plain Python it takes a thousand times as long
+
+
 def wave(n, seed=0, noise=1.0):
     """Return a daily wave with noise, a reading in 5 minutes."""
     draw = np.random.default_rng(seed)
@@ -106,11 +110,11 @@ def test_equals_its_twin_when_the_room_is_full():
     assert found.alarm[8_500]
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(0, 9_000), max_size=5))
+@settings(max_examples=2 if config.DISABLE_JIT else 25, deadline=None)
+@given(st.lists(st.integers(0, LONG), max_size=5))
 def test_the_same_bits_however_it_is_cut(cuts):
     """Batches do not matter, nor do other series beside it."""
-    value = wave(9_000, 5)
+    value = wave(LONG, 5)
     whole, parts = fed(value), fed(value, cuts)
     for name in novelty.Novelty.__slots__:
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name))
