@@ -5,10 +5,12 @@ sorted. A new value takes the place of the oldest by shifting what lies between 
 deviations from the median rise to both sides of it, so that their median is found between two
 sorted runs by bisection, without sorting them.
 
-Of an even number the median is the mean of the middle two, a / 2 + b / 2, which can't overflow.
-While there are fewer than `width` values it is the median of those. A value that is NaN or infinite
-is passed over as if it had not come; its row gives what stands. Differences beyond 1.8e308 are
-infinite.
+Of an even number the median is the mean of the middle two, (a + b) / 2, to the bit what np.median
+gives. Deviation: where a + b is beyond 1.8e308 NumPy's is infinite, and here it is a / 2 + b / 2,
+so that median and MAD are finite, whatever the values. (Halves alone would round what is below
+4e-308.) Which sign a zero has is not said. While there are fewer than `width` values it is the
+median of those. A value that is NaN or infinite is passed over as if it had not come; its row gives
+what stands.
 
 Source: Hampel 1974, JASA 69:383-393, doi:10.1080/01621459.1974.10482962 (MAD, here without the
 factor that makes it a standard deviation).
@@ -37,7 +39,10 @@ WIDTH = 96
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """What stands after each row, (n,): NaN and 0 before a slot's first value."""
+    """What stands after each row, (n,), in the unit of the values.
+
+    NaN and a count of 0 before a slot's first value, and for rows that belong to no group.
+    """
 
     median: Floats
     mad: Floats
@@ -90,8 +95,11 @@ def fold(state: State, slot: Ints, offsets: Ints, value: Floats) -> Rolling:
     Errors  ValueError for shapes, offsets or slots that cannot be.
     """
     value = floats(value)
-    groups = checked(slot, offsets, len(state), len(value))
-    found = Rolling(np.empty(len(value)), np.empty(len(value)), np.empty(len(value), np.int64))
+    if value.ndim != 1:
+        raise ValueError(f"value: expected one dimension, found shape {value.shape}")
+    n = len(value)
+    groups = checked(slot, offsets, len(state), n)
+    found = Rolling(np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, np.int64))
     _fold(
         *(state.ring, state.ordered, state.seen, *groups, value),
         *(found.median, found.mad, found.count),
@@ -135,6 +143,15 @@ def _swap(ordered: Floats, n: int, old: float, v: float) -> None:
 
 
 @kernel()
+def _mean(a: float, b: float) -> float:
+    """Return the mean of two, halving first only where their sum overflows."""
+    total = a + b
+    if np.isfinite(total):
+        return float(0.5 * total)
+    return float(0.5 * a + 0.5 * b)
+
+
+@kernel()
 def _mad(ordered: Floats, n: int, median: float) -> float:
     """Return the median deviation of n >= 1 sorted values.
 
@@ -165,7 +182,7 @@ def _mad(ordered: Floats, n: int, median: float) -> float:
         following = median - ordered[lefts - 1 - left]
     if right < n - lefts:
         following = min(following, ordered[lefts + right] - median)
-    return float(0.5 * last + 0.5 * following)
+    return float(_mean(last, following))
 
 
 @kernel(
@@ -203,11 +220,10 @@ def _fold(
             n = min(seen, width)
             count[i] = n
             if n == 0:
-                median[i] = mad[i] = np.nan
                 continue
             middle = ordered[n // 2]
             if n % 2 == 0:
-                middle = 0.5 * ordered[n // 2 - 1] + 0.5 * middle
+                middle = _mean(ordered[n // 2 - 1], middle)
             median[i] = middle
             mad[i] = _mad(ordered, n, middle)
         seens[s] = seen

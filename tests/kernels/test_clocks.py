@@ -155,3 +155,4 @@ def test_shapes_that_can_not_be_are_refused():
     with pytest.raises(ValueError, match="impossible"):
         clocks.fold(state, one, np.array([0, 1]), one, one, np.zeros(2, bool))
     assert judged([]) == []
+    assert len(clocks.open_faults(state, np.array([0, 1]))) == 0

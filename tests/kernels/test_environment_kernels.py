@@ -152,6 +152,15 @@ def test_the_local_clock_tells_day_from_night():
     assert parts == [[0, 0, HOUR], [HOUR, 0, 0]]
 
 
+def test_a_clock_that_is_put_forward_within_the_day():
+    """One hour ahead, from 05:00 UTC on two; what is heard behind the last edge is of no period."""
+    clock = Clock(np.array([0, 5 * HOUR]), np.array([HOUR, 2 * HOUR]))
+    time_ns = np.array([3, 4, 5, 6, 7, 23, 24, 25, 26]) * HOUR
+    found = noise.levels(time_ns, np.full(9, 50.0), HOUR, EDGES, clock)
+    # 04:30 is 05:30 on the clock, 05:30 is 07:30; 23:30 is 01:30 of the next night.
+    assert found.covered_ns[0].tolist() == [2 * HOUR, 0, 3 * HOUR]
+
+
 def test_gaps_and_no_numbers_are_not_heard():
     """And readings outside of the periods are of none."""
     time_ns = np.array([-9 * HOUR, -8 * HOUR, 1 * HOUR, 2 * HOUR, 3 * HOUR, 30 * HOUR])

@@ -219,6 +219,17 @@ def test_hours_that_hold_more_than_ever_equal_their_twin(seed, h):
     assert rows(days.more_than_ever(hours)) == twin_of_rates(hours)
 
 
+def test_hours_in_a_row_are_one_run():
+    """The last one lasts; a run ends with the first hour that is not known to go on."""
+    hours = np.tile([1.0, 2.0], 200)
+    hours[300:303] = 5.0, 9.0, 7.0
+    hours[398:] = 30.0
+    found = days.more_than_ever(hours)
+    assert len(found) == 2
+    assert rows(found) == [(300, 303, 9.0, 2.0), (398, -1, 30.0, 9.0)]
+    assert len(days.unlike(np.ones((3, 24)), np.zeros(3, np.int64))) == 3
+
+
 def twin_of_balance(lost, gross):
     """Return (start, end, lost, usual, gross, amount, limit), by the words of the kernel."""
     known = [i for i in range(len(lost)) if math.isfinite(lost[i]) and math.isfinite(gross[i])]

@@ -138,6 +138,12 @@ def test_a_leak_is_told_and_a_household_is_not():
     (event,) = events(steady.fold(state, *grouped({1: household(12, 170, 48)})), 1)
     assert event[:2] == (169 * HOUR, 218 * HOUR)
     assert event[3] == pytest.approx(0.04)
+    state = steady.State.empty(2)
+    assert len(steady.fold(state, *grouped({1: household(9, 170, 48)}))) == 0
+    (open_,) = events(steady.open_runs(state, np.arange(2)), 1)
+    assert open_[:2] == (169 * HOUR, -1)
+    state.reset(np.array([1]))
+    assert len(steady.open_runs(state, np.arange(2))) == 0
 
 
 def test_what_never_stops_is_no_leak():
