@@ -10,14 +10,15 @@ from api.house import Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.readings import ALL_NS, Zone
 from api.shapes import AnomalyOut, Page, anomaly_out
+from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone
 from ingest.derived import Anomaly
 from ingest.store import Source
 
-router = APIRouter(prefix="/v1", tags=["anomalies"])
+router = APIRouter(prefix="/v1", tags=["anomalies"], route_class=Tables)
 
 
-@router.get("/anomalies")
+@router.get("/anomalies", dependencies=AS_TABLE)
 def anomalies(
     rooms: Rooms,
     start: Annotated[

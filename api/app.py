@@ -2,6 +2,7 @@
 
 from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
@@ -19,6 +20,7 @@ from api import (
     readings,
 )
 from api.description import DescribedApi
+from api.fresh import Fresh
 from api.house import House
 from api.problems import BadQueryError
 
@@ -27,8 +29,9 @@ Readings, windows, energy and anomalies of a city's meters and sensors.
 
 Times are RFC 3339; without an offset they are read in the zone `tz` (Europe/Berlin). A collection
 is `{"items": […], "next": cursor or null}`: pass `next` as `cursor` to get what follows. Errors are
-problem documents (RFC 9457). A parameter that a path does not know is an error, not ignored: a
-misspelt `start` must not become an answer about all time.
+problem documents (RFC 9457). With `format=csv`, `arrow` or `parquet` the whole collection comes as
+one table. A parameter that a path does not know is an error, not ignored: a misspelt `start` must
+not become an answer about all time.
 """
 _HEADERS = {
     "Content-Security-Policy": (
@@ -66,13 +69,17 @@ def create_app(house: House) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(console.router)
     problems.install(app, _HEADERS)
+    app.add_middleware(Fresh)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(_Headers)
     return app
 
 
 def _known_parameters(request: Request) -> None:
     """Refuse a parameter that the path does not know, or that is given twice."""
-    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    own = request.scope["route"].dependant
+    known = {field.alias for field in own.query_params}
+    known |= {field.alias for one in own.dependencies for field in one.query_params}
     asked = request.query_params.multi_items()
     for name, found in asked:
         if name not in known:

@@ -17,11 +17,12 @@ from api.shapes import (
     device_out,
     readings_out,
 )
+from api.tables import AS_TABLE, Tables
 from api.times import utc
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", route_class=Tables)
 
 OneDevice = Annotated[
     str | None, Query(description="only of this device", examples=["a81758fffe0546b2"])
@@ -37,7 +38,7 @@ def counters(rooms: Rooms) -> CountersOut:
     return counters_out(rooms.store.counts())
 
 
-@router.get("/devices", tags=["devices"])
+@router.get("/devices", tags=["devices"], dependencies=AS_TABLE)
 def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[DeviceOut]:
     """Every device that was ever heard, by id."""
     silent = rooms.live.silent()
@@ -49,7 +50,7 @@ def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[De
     return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
 
 
-@router.get("/series", tags=["devices"])
+@router.get("/series", tags=["devices"], dependencies=AS_TABLE)
 def series(
     rooms: Rooms,
     device: OneDevice = None,
@@ -88,7 +89,7 @@ def series(
     )
 
 
-@router.get("/latest", tags=["readings"])
+@router.get("/latest", tags=["readings"], dependencies=AS_TABLE)
 def latest(
     rooms: Rooms,
     device: OneDevice = None,

@@ -12,14 +12,15 @@ from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.readings import Device, End, Start, told_series
 from api.shapes import CorrectionOut, EnergyOut, EnergyPage
+from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local, utc
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
-router = APIRouter(prefix="/v1", tags=["energy"])
+router = APIRouter(prefix="/v1", tags=["energy"], route_class=Tables)
 
 
-@router.get("/energy")
+@router.get("/energy", dependencies=AS_TABLE)
 def read_energy(
     rooms: Rooms,
     device: Device,

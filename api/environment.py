@@ -10,9 +10,10 @@ from api.house import Rooms, unheard
 from api.problems import BadQueryError
 from api.readings import Device, End, Start
 from api.shapes import Page, example
+from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local
 
-router = APIRouter(prefix="/v1", tags=["environment"])
+router = APIRouter(prefix="/v1", tags=["environment"], route_class=Tables)
 
 
 class FigureOut(BaseModel):
@@ -36,7 +37,7 @@ class FigureOut(BaseModel):
     word: str | None = Field(description="an index in words")
 
 
-@router.get("/environment")
+@router.get("/environment", dependencies=AS_TABLE)
 def read_environment(
     rooms: Rooms,
     device: Device,

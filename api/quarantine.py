@@ -9,13 +9,14 @@ from api.house import Rooms
 from api.paging import Cursor, Limit, place, word
 from api.problems import NotFoundError
 from api.shapes import Page, QuarantineOut, RetriedOut
+from api.tables import AS_TABLE, Tables
 from api.times import utc
 from ingest.store import Quarantined
 
-router = APIRouter(prefix="/v1", tags=["operation"])
+router = APIRouter(prefix="/v1", tags=["operation"], route_class=Tables)
 
 
-@router.get("/quarantine")
+@router.get("/quarantine", dependencies=AS_TABLE)
 def quarantine(rooms: Rooms, limit: Limit = 100, cursor: Cursor = None) -> Page[QuarantineOut]:
     """Messages that could not be understood, the newest first, each with the first 1024 bytes."""
     before = None if cursor is None else place(cursor, tuple[int])[0]

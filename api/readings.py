@@ -17,12 +17,13 @@ from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.shapes import Page, ReadingOut, readings_out
 from api.statistics_shapes import WindowStatisticsOut, WithStatistics, tell_statistics
+from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, utc
 from ingest.derived import HOUR_NS, SECOND_NS, Windows
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
-router = APIRouter(prefix="/v1", tags=["readings"])
+router = APIRouter(prefix="/v1", tags=["readings"], route_class=Tables)
 
 ALL_NS = (-(2**63) + 1, 2**63 - 1)
 _UNITS_NS = {"s": SECOND_NS, "m": 60 * SECOND_NS, "h": HOUR_NS}
@@ -82,7 +83,7 @@ def told_series(series: Iterable[Series]) -> str:
     return ", ".join(f"{one.quantity} {one.channel}".strip() for one in series)
 
 
-@router.get("/readings")
+@router.get("/readings", dependencies=AS_TABLE)
 def readings(
     rooms: Rooms,
     device: Device,
@@ -120,7 +121,7 @@ def readings(
     return Page[ReadingOut].model_validate(page)  # all at once: half the time of one by one
 
 
-@router.get("/windows", response_model_exclude_unset=True)
+@router.get("/windows", response_model_exclude_unset=True, dependencies=AS_TABLE)
 def windows(
     rooms: Rooms,
     device: Device,

@@ -1,27 +1,37 @@
 """Kernels beside peers in the same run: a rate of each, and how many times the kernel's it is.
 
-Peers that are not installed are skipped; none of them is needed to run Emscher. To have all:
+Peers that are not installed are skipped, and named; none of them is needed to run Emscher. To have
+all, in an environment of their own that sees Emscher's too:
 
-    pip install bottleneck numbagg pandas river stumpy
+    python -m venv /tmp/peers
+    .venv/bin/python -c "import site; print(site.getsitepackages()[0])" \
+        > $(echo /tmp/peers/lib/python3*/site-packages)/emscher.pth
+    /tmp/peers/bin/pip install bottleneck numbagg pandas river stumpy
+    /tmp/peers/bin/python -m pytest tests/bench/bench_peers.py --full-size
 
 Small: 100 series of 1,000 readings. Full size: 10,000 series of 1,000, then 1,000,000 of 10.
 """
 
+import importlib
 import os
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
-from kernels import bounds, changes, flatline, novelty, rolling, spike, windows
+from kernels import bounds, changes, flatline, novelty, rolling, spike, steady, windows
 
+ROOT = Path(__file__).parents[2]
 NS = 10**9
 WIDTH_NS = 900 * NS
 ROUNDS = 3
+GAUGES = (windows, spike, flatline, changes, bounds)
+ALL = (*GAUGES, steady)  # which is asked of registers only
 
 
 def best(call, setup=lambda: ()):
@@ -42,6 +52,16 @@ def told(capsys, title, readings, ours_s, peers_s):
         for name, spent_s in peers_s.items():
             ratio = f"ahead {spent_s / ours_s:.3g} times"
             print(f"  {name}: {readings / spent_s / 1e6:.3g} million/s, {ratio}")
+
+
+def peer(name, capsys):
+    """Return a peer's module; None where it is not installed, which is printed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as missing:
+        with capsys.disabled():
+            print(f"\n{name}: skipped, {missing}")
+        return None
 
 
 def noisy(series, n):
@@ -94,11 +114,7 @@ def test_windows(rows, capsys):
     peers["DuckDB, one thread"] = best(lambda: con.execute(query).fetchnumpy())
     con.close()
 
-    try:
-        import numbagg
-    except ImportError:
-        pass
-    else:
+    if numbagg := peer("numbagg", capsys):
         number = np.cumsum(np.concatenate(([0], (np.diff(key) != 0)))).astype(np.int64)
 
         def by_numbagg():
@@ -112,11 +128,7 @@ def test_windows(rows, capsys):
 
         np.testing.assert_allclose(by_numbagg()[3], made.mean)
         peers["numbagg, given the windows' numbers"] = best(by_numbagg)
-    try:
-        import pandas as pd
-    except ImportError:
-        pass
-    else:
+    if pd := peer("pandas", capsys):
         frame = pd.DataFrame({"series": series, "window": window, "value": value})
 
         def by_pandas():
@@ -128,21 +140,15 @@ def test_windows(rows, capsys):
     told(capsys, "windows", len(value), ours, peers)
 
 
-def states(slots):
-    """Return the states of windows and of all detectors of gauges, which have seen nothing."""
-    return [one.State.empty(slots) for one in (windows, spike, flatline, changes, bounds)]
+def states(slots, of):
+    """Return the modules with a state of each that has seen nothing."""
+    return [(module, module.State.empty(slots)) for module in of]
 
 
 def fold_all(known, rows):
-    """Fold rows into windows and all detectors."""
-    windows.fold(known[0], *rows, WIDTH_NS)
-    for detector, state in zip((spike, flatline, changes, bounds), known[1:], strict=True):
-        detector.fold(state, *rows)
-
-
-def all_detectors(rows):
-    """Do so from empty states."""
-    fold_all(states(len(rows[0])), rows)
+    """Fold rows into each."""
+    for module, state in known:
+        module.fold(state, *rows, *([WIDTH_NS] if module is windows else []))
 
 
 def size_of(state):
@@ -152,31 +158,41 @@ def size_of(state):
 
 
 def test_windows_and_all_detectors(rows, capsys):
-    """Windows, spikes, flatlines, shifts and bursts, bounds: one thread, from empty states."""
-    ours = best(lambda: all_detectors(rows))
-    told(capsys, "windows and all detectors", len(rows[3]), ours, {})
+    """Windows, spikes, flatlines, shifts and bursts, bounds, flow: one thread, empty states."""
+    for title, of in (
+        ("windows and all detectors", ALL),
+        ("windows and all detectors of gauges", GAUGES),
+    ):
+        ours = best(lambda known: fold_all(known, rows), lambda of=of: [states(len(rows[0]), of)])
+        told(capsys, title, len(rows[3]), ours, {})
 
 
 def test_a_million_series(full_size, capsys):
     """Ten more readings of each of a million series (small: of 10,000), into warm states."""
-    slot, offsets, time_ns, value = noisy(1_000_000 if full_size else 10_000, 10)
-    known = states(len(slot))
-    fold_all(known, (slot, offsets, time_ns, value))
+    rows = noisy(1_000_000 if full_size else 10_000, 10)
+    known = states(len(rows[0]), ALL)
+    fold_all(known, rows)
 
     def later():
-        time_ns[:] += 600 * NS
+        rows[2][:] += 600 * NS
         return ()
 
-    rows = (slot, offsets, time_ns, value)
-    ours = best(lambda: windows.fold(known[0], *rows, WIDTH_NS), later)
-    told(capsys, "windows of many series", len(value), ours, {})
-    ours = best(lambda: fold_all(known, rows), later)
-    told(capsys, "windows and all detectors of many series", len(value), ours, {})
-    with capsys.disabled():
-        print(f"  state: {sum(map(size_of, known)):.0f} bytes a series")
+    for title, of in (
+        ("windows of many series", [windows]),
+        ("windows and all detectors of gauges, many series", GAUGES),
+        ("windows and all detectors, many series", ALL),
+    ):
+        asked = known[: len(of)]
+        ours = best(lambda asked=asked: fold_all(asked, rows), later)
+        told(capsys, title, len(rows[3]), ours, {})
+        with capsys.disabled():
+            print(f"  state: {sum(size_of(state) for _, state in asked):.0f} bytes a series")
 
 
-def test_two_cores(rows, capsys):
+@pytest.mark.parametrize(
+    ("title", "of"), [("windows", [windows]), ("windows and all detectors", ALL)]
+)
+def test_two_cores(rows, capsys, title, of):
     """The kernels release the GIL: two threads, each with half of the series."""
     slot, offsets, time_ns, value = rows
     half = len(slot) // 2
@@ -186,9 +202,12 @@ def test_two_cores(rows, capsys):
         (slot[half:] - half, offsets[half:] - cut, time_ns[cut:], value[cut:]),
     ]
     with ThreadPoolExecutor(2) as pool:
-        both = best(lambda: list(pool.map(all_detectors, parts)))
-    one = best(lambda: all_detectors(rows))
-    told(capsys, "windows and all detectors, two threads", len(value), both, {"one thread": one})
+        both = best(
+            lambda *known: list(pool.map(fold_all, known, parts)),
+            lambda: [states(len(part[0]), of) for part in parts],
+        )
+    one = best(lambda known: fold_all(known, rows), lambda: [states(len(slot), of)])
+    told(capsys, f"{title}, two threads", len(value), both, {"one thread": one})
 
 
 def test_rolling_median_and_mad(full_size, capsys):
@@ -213,11 +232,7 @@ def test_rolling_median_and_mad(full_size, capsys):
     np.testing.assert_array_equal(by_numpy()[0], found.median[95:few])
     np.testing.assert_array_equal(by_numpy()[1], found.mad[95:few])
     peers["numpy, exact"] = best(by_numpy) * n / len(view)
-    try:
-        import bottleneck
-    except ImportError:
-        pass
-    else:
+    if bottleneck := peer("bottleneck", capsys):
         peers["bottleneck, the median only"] = best(lambda: bottleneck.move_median(value, 96))
     told(capsys, "rolling median and MAD", n, ours, peers)
 
@@ -231,11 +246,7 @@ def test_novelty(full_size, capsys):
     ours = best(lambda: novelty.fold(novelty.State.empty(1), *one))
     peers = {}
     few = 2_000
-    try:
-        from river import anomaly
-    except ImportError:
-        pass
-    else:
+    if anomaly := peer("river.anomaly", capsys):
 
         def by_river():
             trees = anomaly.HalfSpaceTrees(seed=1, limits={"x": (10, 30)})
@@ -244,11 +255,7 @@ def test_novelty(full_size, capsys):
                 trees.learn_one({"x": v})
 
         peers["river HalfSpaceTrees"] = best(by_river) * n / few
-    try:
-        import stumpy
-    except ImportError:
-        pass
-    else:
+    if stumpy := peer("stumpy", capsys):
         stream = stumpy.stumpi(value[:1000], m=32, egress=True)
 
         def by_stumpy():
@@ -262,7 +269,6 @@ def test_novelty(full_size, capsys):
 FIRST = """
 import time
 since = time.perf_counter()
-import numpy as np
 from kernels import {module}
 {call}
 print(time.perf_counter() - since)
@@ -275,7 +281,7 @@ print(time.perf_counter() - since)
         (
             "windows",
             "windows",
-            "windows.windows(np.array([0, 2]), np.arange(2), np.ones(2), 60)",
+            "windows.fold(windows.State.empty(1), [0], [0, 2], [0, 60], [1.0, 2.0], 60)",
         ),
         ("all kernels", "warm", "warm.warm()"),
     ],
@@ -284,13 +290,9 @@ def test_from_first_import_to_first_result(what, module, call, tmp_path, capsys)
     """A process with an empty cache, and the next one."""
     code = FIRST.format(module=module, call=call)
     given = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", code]
     cold, cached = (
-        float(
-            subprocess.run(
-                [sys.executable, "-c", code], env=given, check=True, capture_output=True, text=True
-            ).stdout
-        )
-        for _ in range(2)
+        float(subprocess.check_output(command, cwd=ROOT, env=given, text=True)) for _ in range(2)
     )
     with capsys.disabled():
         print(f"\nfirst import to first result, {what}: {cold:.1f} s cold, {cached:.2f} s cached")
