@@ -175,7 +175,7 @@ async def _run(settings: "Settings") -> None:
             kind=settings.store,
             frames=intake.frames.of,
             all_frames=intake.frames.total,
-            facts=watch.facts,
+            catalog=watch,
         )
         await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
         out.print("Storing what was accepted …")

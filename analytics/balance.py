@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analytics.counters import Facts
 from analytics.flows import measured_flows
 from analytics.oddities import Found, identity, spoken
+from analytics.sums import whole_of
 from analytics.wording import clock, lasting, told
 from ingest.derived import HOUR_NS, Anomaly, Windows
 from ingest.meter import NOTHING_KNOWN
@@ -76,7 +77,7 @@ class BalanceWatch:
             taken, given = self._flows(device, edges_ns)
             counted, gross, returned = counted + taken - given, gross + taken, returned + given
         lost = fed - back - counted
-        if not _whole(self._source.series(station), EXPORT):
+        if not whole_of(self._source.series(station), EXPORT):
             # It does not count what flows back through it.
             lost[returned > RETURNED * gross] = np.nan
         runs = balance.missing(lost, gross)
@@ -98,7 +99,7 @@ class BalanceWatch:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what a device took and what it gave back in each hour."""
         spans = self._source.series(device)
-        taken, given = (_whole(spans, one) for one in (IMPORT, EXPORT))
+        taken, given = (whole_of(spans, one) for one in (IMPORT, EXPORT))
         nothing = np.zeros(len(edges_ns) - 1)
         return (
             self._sum(taken, edges_ns) if taken else nothing * np.nan,
@@ -153,9 +154,3 @@ class BalanceWatch:
             detector=f"{KIND}@1",
             text=text,
         )
-
-
-def _whole(spans: list[SeriesSpan], named: str) -> list[SeriesSpan]:
-    """Return the register that counts all of it, or else those of its tariffs."""
-    own = [span for span in spans if span.series.quantity == named]
-    return [span for span in own if not span.series.channel] or own

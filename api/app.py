@@ -10,6 +10,7 @@ from api import (
     console,
     devices,
     energy,
+    energy_sums,
     environment,
     health,
     live,
@@ -18,6 +19,7 @@ from api import (
     problems,
     quarantine,
     readings,
+    sites,
 )
 from api.description import DescribedApi
 from api.fresh import Fresh
@@ -57,9 +59,11 @@ def create_app(house: House) -> FastAPI:
     for room in (
         health,
         devices,
+        sites,
         messages,
         readings,
         energy,
+        energy_sums,
         environment,
         anomalies,
         quarantine,

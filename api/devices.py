@@ -1,11 +1,12 @@
 """What there is: counters, devices, series, and the newest reading of each series."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query
 
-from api.house import Rooms, unheard
+from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.shapes import (
     CountersOut,
@@ -19,6 +20,8 @@ from api.shapes import (
 )
 from api.tables import AS_TABLE, Tables
 from api.times import utc
+from ingest.errors import StoreUnavailable
+from ingest.place import NOWHERE, Placed
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 
@@ -44,10 +47,23 @@ def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[De
     silent = rooms.live.silent()
     after = "" if cursor is None else place(cursor, tuple[str])[0]
     found = [device for device in rooms.store.devices() if device.id > after]
+    placed = _placed(rooms)
     items = [
-        device_out(device, device.id in silent, rooms.frames(device.id)) for device in found[:limit]
+        device_out(
+            *(device, device.id in silent, rooms.frames(device.id)),
+            placed.get(device.id, NOWHERE),
+        )
+        for device in found[:limit]
     ]
     return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
+
+
+def _placed(rooms: House) -> Mapping[str, Placed]:
+    """Return where devices are; nothing while the catalog is away: what is silent must be seen."""
+    try:
+        return rooms.placed()
+    except StoreUnavailable:
+        return {}
 
 
 @router.get("/series", tags=["devices"], dependencies=AS_TABLE)

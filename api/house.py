@@ -1,7 +1,7 @@
 """What the routes answer from: handed in by the front door, so that none of it is global."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Annotated, Protocol
 
@@ -12,6 +12,7 @@ from ingest.frames import Frames
 from ingest.intake import Retried
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.past import Past
+from ingest.place import Placed, Site
 from ingest.store import Store
 
 
@@ -77,6 +78,30 @@ class Live(Protocol):
         """Return the devices that are silent now."""
 
 
+class Catalog(Protocol):
+    """What people know. Every method raises StoreUnavailable while it can't be asked."""
+
+    def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
+        """Return what people know of a register's meters."""
+
+    def sites(self) -> Sequence[Site]:
+        """Return every site, by id."""
+
+    def placed(self) -> Mapping[str, Placed]:
+        """Return where each device is that has a tenant or a site."""
+
+
+class _NoCatalog:
+    def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
+        return NOTHING_KNOWN
+
+    def sites(self) -> Sequence[Site]:
+        return ()
+
+    def placed(self) -> Mapping[str, Placed]:
+        return {}
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The rooms behind the API.
@@ -88,7 +113,7 @@ class House:
     past         the messages that are kept; None: none are
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
-    facts        what people know of a register's meters, by device, quantity and channel
+    catalog      what people know of meters, sites and where devices are
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     """
@@ -108,7 +133,19 @@ class House:
     kind: str = "embedded"
     frames: Callable[[str], Frames | None] = lambda device: None
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
-    facts: Callable[[str, str, str], RegisterFacts] = lambda *register: NOTHING_KNOWN
+    catalog: Catalog = field(default_factory=_NoCatalog)
+
+    def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
+        """Return what people know of a register's meters."""
+        return self.catalog.facts(device, quantity, channel)
+
+    def sites(self) -> Sequence[Site]:
+        """Return every site, by id."""
+        return self.catalog.sites()
+
+    def placed(self) -> Mapping[str, Placed]:
+        """Return where each device is that has a tenant or a site."""
+        return self.catalog.placed()
 
 
 def _house(request: Request) -> House:

@@ -8,6 +8,7 @@ from api.times import utc
 from ingest.derived import Anomaly
 from ingest.device import Device
 from ingest.frames import Frames
+from ingest.place import NOWHERE, Placed
 from ingest.quantity import quantity
 from ingest.reading import Quality, Rows, Series
 from ingest.store import Counts
@@ -74,6 +75,8 @@ class DeviceOut(BaseModel):
         first_seen="2026-03-01T06:00:00Z",
         last_seen="2026-03-01T12:00:00Z",
         silent=False,
+        tenant="dortmund",
+        site="hoerde-school",
         frames={"heard": 720, "missed": 3},
         state={"battery": 88},
     )
@@ -85,6 +88,8 @@ class DeviceOut(BaseModel):
     first_seen: str
     last_seen: str
     silent: bool
+    tenant: str | None = Field(description="whose it is, by the catalog; null: nobody told it")
+    site: str | None = Field(description="where it is, by the catalog: the id of a site")
     frames: FramesOut | None
     state: dict[str, object]
 
@@ -322,7 +327,9 @@ def counters_out(counts: Counts) -> CountersOut:
     )
 
 
-def device_out(device: Device, silent: bool, frames: Frames | None = None) -> DeviceOut:
+def device_out(
+    device: Device, silent: bool, frames: Frames | None = None, at: Placed = NOWHERE
+) -> DeviceOut:
     """Return a device as it is told."""
     return DeviceOut(
         id=device.id,
@@ -333,6 +340,8 @@ def device_out(device: Device, silent: bool, frames: Frames | None = None) -> De
         first_seen=utc(device.first_ns),
         last_seen=utc(device.last_ns),
         silent=silent,
+        tenant=at.tenant,
+        site=None if at.site is None else at.site.id,
         frames=None if frames is None else FramesOut(**frames._asdict()),
         state=dict(device.state),
     )

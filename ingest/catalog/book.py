@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from ingest.catalog.errors import CatalogError
 from ingest.catalog.nouns import NOUNS, Noun, Value
 from ingest.catalog.tables import ANSWERS, DEVICES, METERS, SITES
 from ingest.meter import Answer, Meter, RegisterFacts
+from ingest.place import Placed, Site
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_S = 10
@@ -280,18 +282,21 @@ class Catalog:
                 found.setdefault(feeder, []).append(device)
             return found
 
-    def places(self) -> dict[str, tuple[str | None, str | None]]:
-        """Return tenant and site of every device that has one."""
+    def sites(self) -> list[Site]:
+        """Return every site, by id."""
         with self._changing() as connection:
-            found = connection.execute(
-                select(DEVICES.c.id, DEVICES.c.tenant, DEVICES.c.site, SITES.c.tenant).join(
-                    SITES, DEVICES.c.site == SITES.c.id, isouter=True
-                )
-            )
+            rows = connection.execute(select(SITES).order_by(SITES.c.id)).mappings()
+            return [Site(**{one.name: row[one.name] for one in fields(Site)}) for row in rows]
+
+    def placed(self) -> dict[str, Placed]:
+        """Return where each device is that has a tenant or a site."""
+        sites = {site.id: site for site in self.sites()}
+        with self._changing() as connection:
+            found = connection.execute(select(DEVICES.c.id, DEVICES.c.tenant, DEVICES.c.site))
             return {
-                device: (of_site or own, site)
-                for device, own, site, of_site in found
-                if of_site or own or site
+                device: Placed(sites[at].tenant, sites[at]) if at in sites else Placed(own)
+                for device, own, at in found
+                if own or at
             }
 
 

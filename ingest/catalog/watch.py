@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import structlog
 
@@ -11,12 +12,14 @@ from ingest.catalog.errors import CatalogError
 from ingest.errors import StoreUnavailable
 from ingest.intake import Committed
 from ingest.meter import RegisterFacts
+from ingest.place import Placed, Site
 from ingest.store.port import Source
 
 _PAUSE_S = 5.0
 _STOP_S = 2.0
 _FEEDERS_S = 60.0
 
+T = TypeVar("T")
 log = structlog.get_logger("emscher.ingest")
 
 
@@ -59,13 +62,24 @@ class CatalogWatch:
 
         Raises StoreUnavailable while the catalog can't be asked: without it figures may be wrong.
         """
+        return self._asked(lambda catalog: catalog.facts(device, quantity, channel))
+
+    def sites(self) -> list[Site]:
+        """Return every site, by id; StoreUnavailable as above."""
+        return self._asked(lambda catalog: catalog.sites())
+
+    def placed(self) -> dict[str, Placed]:
+        """Return where each device is that has a tenant or a site; StoreUnavailable as above."""
+        return self._asked(lambda catalog: catalog.placed())
+
+    def _asked(self, ask: Callable[[Catalog], T]) -> T:
         self._opened_once.wait(_PAUSE_S)
         try:
             if self._catalog is None:
                 raise CatalogError(self.fault or "the catalog is not open yet")
-            return self._catalog.facts(device, quantity, channel)
+            return ask(self._catalog)
         except CatalogError as fault:
-            raise StoreUnavailable(f"meters and their exchanges can't be asked: {fault}") from fault
+            raise StoreUnavailable(f"the catalog can't be asked: {fault}") from fault
 
     def limits(self, device: str, quantity: str, channel: str) -> tuple[float | None, float | None]:
         """Return below and above what no value of a series is true, as of the start."""

@@ -78,6 +78,8 @@ def test_devices_come_by_id_with_their_silence(town):
         "first_seen": "2026-03-01T12:00:00Z",
         "last_seen": "2026-03-01T12:00:00Z",
         "silent": True,
+        "tenant": None,
+        "site": None,
         "frames": None,
         "state": {},
     }

@@ -19,6 +19,7 @@ from ingest.catalog.tables import METADATA
 from ingest.clock import rfc3339_ns
 from ingest.device import Device
 from ingest.intake import Committed
+from ingest.place import Placed
 from ingest.reading import Rows
 from ingest.store import Commit, Counts, open_store
 
@@ -57,7 +58,13 @@ def test_what_is_told_is_there_after_a_restart(catalog, url, tmp_path):
     )  # fmt: skip
     (meter,) = again.rows("meters")
     assert (meter["installed"], meter["multiplier"], meter["removed"]) == (DAY, 40.0, None)
-    assert again.places() == {"m1": ("dortmund", "hall")}
+    (hall,) = again.sites()
+    assert (hall.tenant, hall.name, hall.latitude, hall.public) == (
+        "dortmund", "Rathaus", 51.5, False,
+    )  # fmt: skip
+    again.put("tenants", [{"id": "schwerte", "name": "Schwerte"}])
+    again.put("devices", [{"id": "m2", "tenant": "schwerte"}, {"id": "m3"}])
+    assert again.placed() == {"m1": Placed("dortmund", hall), "m2": Placed("schwerte")}
     again.close()
 
 

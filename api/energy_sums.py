@@ -1,0 +1,226 @@
+"""GET /v1/energy/sums: what flowed through many registers together, by what they have in common."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from analytics.calendar import PERIODS_MAX, By, edges
+from analytics.energy import energies
+from analytics.register import RATE_CEILING
+from analytics.sums import Sum, summed, whole_of
+from api.house import House, Rooms
+from api.paging import Cursor, Limit, place, word
+from api.problems import BadQueryError
+from api.readings import End, Start
+from api.shapes import Page, example
+from api.sites import District, Sector, Tenant, is_of
+from api.tables import AS_TABLE, Tables
+from api.times import asked_span, asked_zone, local
+from ingest.place import NOWHERE, Placed
+from ingest.quantity import Kind
+from ingest.quantity import quantity as known_quantity
+from ingest.store import SeriesSpan
+
+router = APIRouter(prefix="/v1", tags=["energy"], route_class=Tables)
+
+REGISTERS_MAX = 2_000
+
+
+class Per(StrEnum):
+    """What registers are put together by."""
+
+    ALL = "all"
+    TENANT = "tenant"
+    DISTRICT = "district"
+    SECTOR = "sector"
+    SITE = "site"
+    DEVICE = "device"
+
+
+class EnergySumOut(BaseModel):
+    """What flowed through the registers of a group in [start, end)."""
+
+    model_config = example(
+        group="Hörde",
+        start="2026-03-01T00:00:00+01:00",
+        end="2026-04-01T00:00:00+02:00",
+        value=812_340.0,
+        unit="Wh",
+        quality="measured",
+        status="W",
+        coverage=0.998,
+        provisional=False,
+        uncertainty=1250.0,
+        meters=31,
+        missing=1,
+        corrections=2,
+        area_m2=8400.0,
+        per_m2=96.7,
+    )
+    group: str | None = Field(description="tenant, district, sector, site or device; null: none")
+    start: str
+    end: str
+    value: float | None = Field(description="of the registers of which anything is known")
+    unit: str
+    quality: str | None = Field(description="the worst of them")
+    status: str | None = Field(description="the same as a German metering operator writes it")
+    coverage: float = Field(description="the mean of all, 0 of those that are missing")
+    provisional: bool = Field(description="later readings may still change it")
+    uncertainty: float | None = Field(description="the sum of theirs; null: nothing limits it")
+    meters: int = Field(description="registers that are in the sum")
+    missing: int = Field(description="registers of which nothing is known in the period")
+    corrections: int = Field(description="how many steps of registers were corrected")
+    area_m2: float | None = Field(description="heated floor area of the sites; null: not all known")
+    per_m2: float | None = Field(description="value by that area")
+
+
+@router.get("/energy/sums", dependencies=AS_TABLE)
+def energy_sums(
+    rooms: Rooms,
+    per: Annotated[
+        Per, Query(description="what registers are put together by", examples=["district"])
+    ] = Per.ALL,
+    tenant: Tenant = None,
+    district: District = None,
+    sector: Sector = None,
+    site: Annotated[
+        str | None, Query(description="only of this site", examples=["hoerde-school"])
+    ] = None,
+    quantity: Annotated[
+        str, Query(description="which registers", examples=["active_energy_import"])
+    ] = "active_energy_import",
+    start: Start = None,
+    end: End = None,
+    by: Annotated[By, Query(description="calendar period", examples=["month"])] = By.MONTH,
+    tz: Annotated[
+        str | None,
+        Query(description="zone of the periods, and of plain times", examples=["Europe/Berlin"]),
+    ] = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> Page[EnergySumOut]:
+    """What flowed through all registers of a quantity together, group by group.
+
+    Where a device has a register of the whole and others of its tariffs, the whole counts. What
+    each register adds is what /v1/energy says of it.
+    """
+    where = rooms.where if tz is None else asked_zone(tz)
+    about = known_quantity(quantity)
+    if about.kind is not Kind.REGISTER or about.unit not in RATE_CEILING:
+        expected = "a register of energy, gas, water or heat, such as active_energy_import"
+        raise BadQueryError("quantity", expected, quantity)
+    placed = rooms.placed()
+    groups: dict[str, list[SeriesSpan]] = {}
+    areas: dict[str, dict[str, float | None]] = {}
+    for device, spans in _devices(rooms, quantity).items():
+        at = placed.get(device, NOWHERE)
+        if (
+            tenant in (None, at.tenant)
+            and is_of(at.site, district, sector)
+            and site in (None, at.site.id if at.site else None)
+        ):
+            group = _group(per, device, at)
+            groups.setdefault(group, []).extend(spans)
+            own = areas.setdefault(group, {})
+            own[at.site.id if at.site else ""] = at.site.area_m2 if at.site else None
+    registers = [span for spans in groups.values() for span in spans]
+    if len(registers) > REGISTERS_MAX:
+        raise BadQueryError(
+            "tenant, district, sector or site",
+            f"a choice of at most {REGISTERS_MAX} registers",
+            len(registers),
+        )
+    if not registers:
+        return Page(items=[], next=None, note=f"no register of {quantity} is there")
+    first, last = min(one.first_ns for one in registers), max(one.last_ns for one in registers)
+    start_ns, end_ns = asked_span(start, end, where, (first, last))
+    if end_ns <= start_ns:
+        return Page(items=[], next=None, note="the span that is asked for is empty")
+    try:
+        edges_ns = edges(start_ns, end_ns, by, where)
+    except ValueError:
+        most = f"a period that fits into the span at most {PERIODS_MAX} times, or a shorter span"
+        raise BadQueryError("by", most, by.value) from None
+    after = ("", -1) if cursor is None else place(cursor, tuple[str, int])
+    found = _sums(rooms, {one: groups[one] for one in sorted(groups) if one >= after[0]}, edges_ns)
+    page = list(islice(((g, one) for g, one in found if (g, one.start_ns) > after), limit + 1))
+    items = [
+        _out(
+            group or None,
+            (local(one.start_ns, where), local(one.end_ns, where)),
+            one,
+            about.unit,
+            _area(areas[group]),
+        )
+        for group, one in page[:limit]
+    ]
+    more = word(page[limit - 1][0], page[limit - 1][1].start_ns) if len(page) > limit else None
+    return Page(items=items, next=more, note=None)
+
+
+def _sums(
+    rooms: House, groups: dict[str, list[SeriesSpan]], edges_ns: NDArray[np.int64]
+) -> Iterator[tuple[str, Sum]]:
+    """Yield the sums of each group, group by group as they are asked for."""
+    for group, spans in groups.items():
+        found = energies(
+            rooms.store, spans, edges_ns, rooms.where, lambda series: rooms.facts(*series)
+        )
+        for one in summed(found):
+            yield group, one
+
+
+def _devices(rooms: House, quantity: str) -> dict[str, list[SeriesSpan]]:
+    """Return the registers that count all of a quantity, by device."""
+    found: dict[str, list[SeriesSpan]] = {}
+    for span in rooms.store.series():
+        if span.series.quantity == quantity:
+            found.setdefault(span.series.device, []).append(span)
+    return {device: whole_of(spans, quantity) for device, spans in found.items()}
+
+
+def _group(per: Per, device: str, at: Placed) -> str:
+    """Return what a device is put together by; "": nothing is told."""
+    site = at.site
+    return {
+        Per.ALL: "all",
+        Per.DEVICE: device,
+        Per.TENANT: at.tenant or "",
+        Per.DISTRICT: site.district if site else "",
+        Per.SECTOR: site.sector if site else "",
+        Per.SITE: site.id if site else "",
+    }[per]
+
+
+def _area(of: dict[str, float | None]) -> float | None:
+    """Return the area of all sites together, None where that of one is not known."""
+    known = [area for area in of.values() if area]
+    return sum(known) if known and len(known) == len(of) else None
+
+
+def _out(
+    group: str | None, told: tuple[str, str], one: Sum, unit: str, area: float | None
+) -> EnergySumOut:
+    return EnergySumOut(
+        group=group,
+        start=told[0],
+        end=told[1],
+        value=one.value,
+        unit=unit,
+        quality=None if one.quality is None else one.quality.word,
+        status=None if one.quality is None else one.quality.letter(provisional=one.provisional),
+        coverage=one.coverage,
+        provisional=one.provisional,
+        uncertainty=one.uncertainty,
+        meters=one.meters,
+        missing=one.missing,
+        corrections=one.corrections,
+        area_m2=area,
+        per_m2=None if area is None or one.value is None else one.value / area,
+    )
