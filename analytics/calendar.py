@@ -18,10 +18,21 @@ _DECEMBER = 12
 class By(StrEnum):
     """The calendar periods that a planner asks for."""
 
+    QUARTER_HOUR = "quarter_hour"
     HOUR = "hour"
     DAY = "day"
     MONTH = "month"
     YEAR = "year"
+
+
+_LEAST_NS = {
+    By.QUARTER_HOUR: _HOUR_NS // 4,
+    By.HOUR: _HOUR_NS,
+    By.DAY: 24 * _HOUR_NS,
+    By.MONTH: 24 * 28 * _HOUR_NS,
+    By.YEAR: 24 * 365 * _HOUR_NS,
+}
+"""How long a period is at least, but for days on which clocks are put forward."""
 
 
 def to_ns(moment: datetime) -> int:
@@ -42,22 +53,28 @@ def edges(start_ns: int, end_ns: int, by: By, where: tzinfo) -> NDArray[np.int64
     """
     if end_ns <= start_ns:
         raise ValueError("expected an end after the start")
-    step_ns = {By.HOUR: 1, By.DAY: 24, By.MONTH: 24 * 28, By.YEAR: 24 * 365}[by] * _HOUR_NS
+    step_ns = _LEAST_NS[by]
     if (end_ns - start_ns) // step_ns > PERIODS_MAX:
         raise ValueError(f"expected at most {PERIODS_MAX} periods: ask for a shorter span")
     found = [start_ns]
-    inner = _next_hour(start_ns, where) if by is By.HOUR else _next_date(start_ns, by, where)
+    inner = _next(start_ns, by, where)
     while inner < end_ns:
         found.append(inner)
-        inner = _next_hour(inner, where) if by is By.HOUR else _next_date(inner, by, where)
+        inner = _next(inner, by, where)
     return np.array([*found, end_ns], dtype=np.int64)
 
 
-def _next_hour(time_ns: int, where: tzinfo) -> int:
-    """Return the next full hour of the local clock."""
+def _next(time_ns: int, by: By, where: tzinfo) -> int:
+    if by in {By.QUARTER_HOUR, By.HOUR}:
+        return _next_of_clock(time_ns, _LEAST_NS[by], where)
+    return _next_date(time_ns, by, where)
+
+
+def _next_of_clock(time_ns: int, step_ns: int, where: tzinfo) -> int:
+    """Return the next full hour, or quarter of it, of the local clock."""
     ahead = to_datetime(time_ns, where).utcoffset() or timedelta(0)
     ahead_ns = (ahead.days * 86_400 + ahead.seconds) * 1_000_000_000
-    return ((time_ns + ahead_ns) // _HOUR_NS + 1) * _HOUR_NS - ahead_ns
+    return ((time_ns + ahead_ns) // step_ns + 1) * step_ns - ahead_ns
 
 
 def _next_date(time_ns: int, by: By, where: tzinfo) -> int:

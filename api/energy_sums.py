@@ -1,7 +1,6 @@
 """GET /v1/energy/sums: what flowed through many registers together, by what they have in common."""
 
 from collections.abc import Iterator
-from enum import StrEnum
 from itertools import islice
 from typing import Annotated
 
@@ -12,35 +11,19 @@ from pydantic import BaseModel, Field
 
 from analytics.calendar import PERIODS_MAX, By, edges
 from analytics.energy import energies
-from analytics.register import RATE_CEILING
-from analytics.sums import Sum, summed, whole_of
+from analytics.sums import Sum, summed
 from api.house import House, Rooms
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.readings import End, Start
+from api.registers import Chosen, Per, grouped
 from api.shapes import Page, example
-from api.sites import District, Sector, Tenant, is_of
 from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local
-from ingest.place import NOWHERE, Placed
-from ingest.quantity import Kind
 from ingest.quantity import quantity as known_quantity
 from ingest.store import SeriesSpan
 
 router = APIRouter(prefix="/v1", tags=["energy"], route_class=Tables)
-
-REGISTERS_MAX = 2_000
-
-
-class Per(StrEnum):
-    """What registers are put together by."""
-
-    ALL = "all"
-    TENANT = "tenant"
-    DISTRICT = "district"
-    SECTOR = "sector"
-    SITE = "site"
-    DEVICE = "device"
 
 
 class EnergySumOut(BaseModel):
@@ -83,18 +66,10 @@ class EnergySumOut(BaseModel):
 @router.get("/energy/sums", dependencies=AS_TABLE)
 def energy_sums(
     rooms: Rooms,
+    chosen: Chosen,
     per: Annotated[
         Per, Query(description="what registers are put together by", examples=["district"])
     ] = Per.ALL,
-    tenant: Tenant = None,
-    district: District = None,
-    sector: Sector = None,
-    site: Annotated[
-        str | None, Query(description="only of this site", examples=["hoerde-school"])
-    ] = None,
-    quantity: Annotated[
-        str, Query(description="which registers", examples=["active_energy_import"])
-    ] = "active_energy_import",
     start: Start = None,
     end: End = None,
     by: Annotated[By, Query(description="calendar period", examples=["month"])] = By.MONTH,
@@ -111,33 +86,10 @@ def energy_sums(
     each register adds is what /v1/energy says of it.
     """
     where = rooms.where if tz is None else asked_zone(tz)
-    about = known_quantity(quantity)
-    if about.kind is not Kind.REGISTER or about.unit not in RATE_CEILING:
-        expected = "a register of energy, gas, water or heat, such as active_energy_import"
-        raise BadQueryError("quantity", expected, quantity)
-    placed = rooms.placed()
-    groups: dict[str, list[SeriesSpan]] = {}
-    areas: dict[str, dict[str, float | None]] = {}
-    for device, spans in _devices(rooms, quantity).items():
-        at = placed.get(device, NOWHERE)
-        if (
-            tenant in (None, at.tenant)
-            and is_of(at.site, district, sector)
-            and site in (None, at.site.id if at.site else None)
-        ):
-            group = _group(per, device, at)
-            groups.setdefault(group, []).extend(spans)
-            own = areas.setdefault(group, {})
-            own[at.site.id if at.site else ""] = at.site.area_m2 if at.site else None
-    registers = [span for spans in groups.values() for span in spans]
-    if len(registers) > REGISTERS_MAX:
-        raise BadQueryError(
-            "tenant, district, sector or site",
-            f"a choice of at most {REGISTERS_MAX} registers",
-            len(registers),
-        )
+    groups = grouped(rooms, chosen, per)
+    registers = [span for group in groups.values() for span in group.spans]
     if not registers:
-        return Page(items=[], next=None, note=f"no register of {quantity} is there")
+        return Page(items=[], next=None, note=f"no register of {chosen.quantity} is there")
     first, last = min(one.first_ns for one in registers), max(one.last_ns for one in registers)
     start_ns, end_ns = asked_span(start, end, where, (first, last))
     if end_ns <= start_ns:
@@ -148,15 +100,17 @@ def energy_sums(
         most = f"a period that fits into the span at most {PERIODS_MAX} times, or a shorter span"
         raise BadQueryError("by", most, by.value) from None
     after = ("", -1) if cursor is None else place(cursor, tuple[str, int])
-    found = _sums(rooms, {one: groups[one] for one in sorted(groups) if one >= after[0]}, edges_ns)
+    unit = known_quantity(chosen.quantity).unit
+    names = [name for name in sorted(groups) if name >= after[0]]
+    found = _sums(rooms, {name: groups[name].spans for name in names}, edges_ns)
     page = list(islice(((g, one) for g, one in found if (g, one.start_ns) > after), limit + 1))
     items = [
         _out(
             group or None,
             (local(one.start_ns, where), local(one.end_ns, where)),
             one,
-            about.unit,
-            _area(areas[group]),
+            unit,
+            groups[group].area_m2,
         )
         for group, one in page[:limit]
     ]
@@ -174,34 +128,6 @@ def _sums(
         )
         for one in summed(found):
             yield group, one
-
-
-def _devices(rooms: House, quantity: str) -> dict[str, list[SeriesSpan]]:
-    """Return the registers that count all of a quantity, by device."""
-    found: dict[str, list[SeriesSpan]] = {}
-    for span in rooms.store.series():
-        if span.series.quantity == quantity:
-            found.setdefault(span.series.device, []).append(span)
-    return {device: whole_of(spans, quantity) for device, spans in found.items()}
-
-
-def _group(per: Per, device: str, at: Placed) -> str:
-    """Return what a device is put together by; "": nothing is told."""
-    site = at.site
-    return {
-        Per.ALL: "all",
-        Per.DEVICE: device,
-        Per.TENANT: at.tenant or "",
-        Per.DISTRICT: site.district if site else "",
-        Per.SECTOR: site.sector if site else "",
-        Per.SITE: site.id if site else "",
-    }[per]
-
-
-def _area(of: dict[str, float | None]) -> float | None:
-    """Return the area of all sites together, None where that of one is not known."""
-    known = [area for area in of.values() if area]
-    return sum(known) if known and len(known) == len(of) else None
 
 
 def _out(

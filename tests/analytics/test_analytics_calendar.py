@@ -55,6 +55,15 @@ def test_hours_are_those_of_the_local_clock(moment, where):
         assert local.minute == 0 or local.utcoffset() != before.utcoffset()
 
 
+@given(MOMENTS, st.sampled_from(ZONES))
+def test_quarter_hours_are_those_of_the_local_clock(moment, where):
+    """Each is a quarter of an hour, also where clocks change by half an hour."""
+    start_ns = to_ns(moment)
+    found = edges(start_ns, start_ns + 10 * DAY, By.QUARTER_HOUR, where)
+    assert set(np.diff(found[1:-1]).tolist()) == {15 * MINUTE}
+    assert all(to_datetime(t, where).minute % 15 == 0 for t in found[1:-1].tolist())
+
+
 @pytest.mark.parametrize(
     ("start", "end", "by", "where", "expected"),
     [

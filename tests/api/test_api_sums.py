@@ -183,3 +183,42 @@ def test_while_the_catalog_is_away_devices_are_still_seen(tmp_path):
     assert "the catalog can't be asked" in problem_of(client.get("/v1/sites"), 503)
     assert problem_of(client.get("/v1/energy/sums"), 503)
     town.store.close()
+
+
+def test_the_load_is_that_of_the_quarter_hours(client):
+    """Computed anew from /v1/energy by the quarter of an hour."""
+    span = {"start": "2026-03-29", "end": "2026-04-02"}
+    found = client.get("/v1/energy/load", params={**span, "district": "Eving"}).json()
+    together = np.zeros(4 * 24 * 4 - 4)  # a day of 23 hours
+    for device in ("home-1", "home-2"):
+        query = {**span, "device": device, "by": "quarter_hour"}
+        quarters = client.get("/v1/energy", params=query).json()["items"]
+        assert len(quarters) == len(together)
+        together += [one["value"] for one in quarters]
+    powers = np.sort(together * 4)[::-1]
+    assert (found["registers"], found["known"]) == (2, 1.0)
+    assert found["energy"] == pytest.approx(together.sum())
+    assert (found["peak"], found["power_unit"]) == (pytest.approx(powers[0]), "W")
+    assert found["base"] == pytest.approx(powers[int(np.ceil(0.95 * len(powers))) - 1])
+    assert found["mean"] == pytest.approx(powers.mean())
+    assert found["load_factor"] == pytest.approx(powers.mean() / powers[0])
+    assert found["utilisation_h"] == pytest.approx(together.sum() / powers[0])
+    curve = {one["share"]: one["power"] for one in found["duration"]}
+    assert (curve[0.0], curve[1.0]) == (pytest.approx(powers[0]), pytest.approx(powers[-1]))
+    assert list(curve.values()) == sorted(curve.values(), reverse=True)
+
+
+def test_only_quarter_hours_of_which_all_registers_are_known_count(client):
+    """home-3 was put in 30 hours later than the others."""
+    span = {"start": "2026-03-28", "end": "2026-03-30"}
+    found = client.get("/v1/energy/load", params=span).json()
+    assert found["registers"] == 4
+    assert found["known"] == pytest.approx((47 - 30) / 47)
+    alone = client.get("/v1/energy/load", params={**span, "device": "home-1, home-2"}).json()
+    assert (alone["registers"], alone["known"]) == (2, 1.0)
+    early = {"start": "2026-03-28", "end": "2026-03-29", "device": "home-3"}
+    said = problem_of(client.get("/v1/energy/load", params=early), 404)
+    assert said == "there is no quarter-hour in this span of which all registers are known"
+    assert problem_of(client.get("/v1/energy/load?site=x"), 404).startswith("no register of")
+    long = "/v1/energy/load?start=2020-01-01&end=2026-01-01"
+    assert problem_of(client.get(long), 422).startswith("start, end: expected a span of 1 to")
