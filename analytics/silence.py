@@ -1,7 +1,8 @@
 """Which devices are silent, each against its own rhythm: by their readings, and now by a clock.
 
 A device has one rhythm, whatever it measures: an operator wants one alarm when it dies, not one
-for each of its sensors. Arrivals are the distinct sampling times of all its series.
+for each of its sensors. Arrivals are the newest sampling times of its messages, whatever these
+bring.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from analytics.grouping import Groups, grouped, in_parts
 from analytics.oddities import ALWAYS_NS, NEVER_NS, Found, identity, spoken
 from analytics.wording import clock, lasting
 from ingest.derived import SECOND_NS, Anomaly
+from ingest.reading import Rows
 from ingest.store import SeriesSpan, Source
 from kernels import rhythm
 
@@ -56,7 +58,7 @@ class DeviceWatch:
         slot = self._fleet.slots_of(groups)
         self._grow()
         np.maximum.at(self._heard_ns, slot, rows.received_ns)
-        slot, time_ns = _arrivals(slot, rows.time_ns)
+        slot, time_ns = _arrivals(slot, rows)
         fresh = time_ns != self._newest_ns[slot]  # not another series of an arrival that is known
         slot, time_ns = slot[fresh], time_ns[fresh]
         if not len(slot):
@@ -94,7 +96,7 @@ class DeviceWatch:
         numbers = np.array([s.number for own in spans.values() for s in own], dtype=np.int32)
         always = np.full(len(numbers), ALWAYS_NS)
         groups = grouped(self._source.within(numbers, -always, always))
-        slot, time_ns = _arrivals(self._fleet.slots_of(groups), groups.rows.time_ns)
+        slot, time_ns = _arrivals(self._fleet.slots_of(groups), groups.rows)
         self._grow()
         offsets = offsets_of(slot)
         last_ns = dict(zip(slot[offsets[:-1]].tolist(), time_ns[offsets[1:] - 1], strict=True))
@@ -194,10 +196,17 @@ class DeviceWatch:
         self._heard_ns = np.concatenate([self._heard_ns, never])
 
 
-def _arrivals(
-    slot: NDArray[np.int64], time_ns: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return each slot's distinct times, by (slot, time)."""
+def _arrivals(slot: NDArray[np.int64], rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the newest time of each message of each slot, distinct, by (slot, time).
+
+    A message that brings the hours before it is one arrival: that another one like it is lost must
+    not look like hours of silence.
+    """
+    order = np.lexsort((rows.time_ns, rows.received_ns, slot))
+    slot, time_ns, received_ns = slot[order], rows.time_ns[order], rows.received_ns[order]
+    last = np.ones(len(slot), dtype=bool)
+    last[:-1] = (np.diff(slot) != 0) | (np.diff(received_ns) != 0)
+    slot, time_ns = slot[last], time_ns[last]
     order = np.lexsort((time_ns, slot))
     slot, time_ns = slot[order], time_ns[order]
     first = np.ones(len(slot), dtype=bool)

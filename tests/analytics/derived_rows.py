@@ -3,6 +3,7 @@
 A series is {time_ns: value}; what a store holds in the end is {Series: {time_ns: value}}.
 """
 
+import itertools
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,9 +54,18 @@ def memory_store():
         store.close()
 
 
+_LATER = itertools.count(1)
+
+
 def append(store, readings, received_ns=None, names=()):
-    """Commit [(series, time_ns, value)]; return what a watcher of commits is told."""
-    columns = [(store.number(s), t, v, received_ns or t, 0) for s, t, v in readings]
+    """Commit [(series, time_ns, value)], each a message; return what a watcher of commits is told.
+
+    received_ns  about when they were received; each a little later than those before
+    """
+    columns = [
+        (store.number(s), t, v, received_ns + next(_LATER) if received_ns else t, 0)
+        for s, t, v in readings
+    ]
     rows = Rows.of(*(zip(*columns, strict=True) if columns else [[]] * 5))
     devices = [Device(id, name, first_ns=1, last_ns=1) for id, name in names]
     commit = Commit(rows, np.zeros(len(rows), np.int32), 1, devices=devices)
