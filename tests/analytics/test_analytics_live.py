@@ -23,8 +23,7 @@ from hypothesis import strategies as st
 from analytics import grouping
 from analytics import live as live_module
 from ingest.errors import StoreUnavailable
-from ingest.reading import Rows, Series
-from ingest.store import Commit
+from ingest.reading import Series
 from kernels import spike
 
 NAMES = (("a", "hoerde-schule"),)
@@ -395,22 +394,3 @@ def test_stop_finishes_what_was_committed():
         with live(store) as running:
             running.offer(append(store, beats(200, 100)))
         assert store.derived_through() == 2
-
-
-def test_a_lost_message_with_hours_of_history_is_no_silence():
-    """A water meter brings twelve hours twice a day. One uplink is lost; then it is silent."""
-    hours = [sensor("meter", "water_volume")]
-    with memory_store() as store:
-        for uplink in [*range(12), *range(13, 20), *range(32, 36)]:
-            rows = [
-                (store.number(hours[0]), EPOCH + (12 * uplink + k) * 3600 * NS, float(uplink),
-                 EPOCH + 12 * uplink * 3600 * NS + 40_000 * NS, 0)
-                for k in range(12)
-            ]  # fmt: skip
-            made = Rows.of(*zip(*rows, strict=True))
-            store.append(Commit(made, np.zeros(12, np.int32), 1))
-        with live(store, now_ns=lambda: EPOCH):
-            store.settled()
-        (silence,) = [one for one in stored(store) if one.kind == "silence"]
-        assert silence.start_ns == EPOCH + (12 * 19 + 11) * 3600 * NS
-        assert silence.end_ns == EPOCH + (12 * 32 + 11) * 3600 * NS
