@@ -1,17 +1,22 @@
 """GET /v1/energy: what flowed, by calendar period, with quality, coverage and corrections."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
+import numpy as np
 from fastapi import APIRouter, Query
+from numpy.typing import NDArray
 
 from analytics.calendar import PERIODS_MAX, By, edges
 from analytics.crosscheck import by_power
 from analytics.energy import Period, energy, registers
+from analytics.sums import Sum
+from api.against import Against, compared, told
+from api.energy_shapes import CorrectionOut, EnergyOut, EnergyPage
 from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.readings import Device, End, Start, told_series
-from api.shapes import CorrectionOut, EnergyOut, EnergyPage
 from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local, utc
 from ingest.quantity import quantity as known_quantity
@@ -41,6 +46,7 @@ def read_energy(
     channel: Annotated[
         str | None, Query(description="which tariff or input of it", examples=["1"])
     ] = None,
+    against: Against = None,
     limit: Limit = 10_000,
     cursor: Cursor = None,
 ) -> EnergyPage:
@@ -68,6 +74,7 @@ def read_energy(
     also = f"one of several: choose by channel among {told_series(same)}" if same[1:] else None
     span = next(s for s in rooms.store.series(device) if s.series == series)
     start_ns, end_ns = asked_span(start, end, where, (span.first_ns, span.last_ns))
+    from_ns = start_ns
     if cursor is not None:
         start_ns = max(start_ns, place(cursor, tuple[int])[0])
     page = EnergyPage(
@@ -93,7 +100,14 @@ def read_energy(
     unit = known_quantity(series.quantity).unit
     facts = rooms.facts(*series)
     found_by_power = by_power(rooms.store, series, edges_ns)
-    asked = energy(rooms.store, span.number, edges_ns, rooms.where, facts)
+
+    def ask(edges_ns: NDArray[np.int64]) -> list[Period]:
+        return energy(rooms.store, span.number, edges_ns, rooms.where, facts)
+
+    asked = ask(edges_ns)
+    others: Sequence[Period | Sum | None] = [None] * len(asked)
+    if against is not None:
+        others = compared(edges_ns, from_ns, against, where, ask)
     page.items = [
         EnergyOut(
             start=local(period.start_ns, where),
@@ -109,9 +123,10 @@ def read_energy(
             known_to=local(period.known_to_ns, where) if period.quality is not None else None,
             method=period.method,
             by_power=power,
+            against=told(period.value, other, where),
             corrections=_corrections(rooms, period),
         )
-        for period, power in zip(asked, found_by_power, strict=True)
+        for period, power, other in zip(asked, found_by_power, others, strict=True)
     ]
     return page
 

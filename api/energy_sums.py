@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from analytics.calendar import PERIODS_MAX, By, edges
-from analytics.energy import energies
+from analytics.energy import Period, energies
 from analytics.sums import Sum, summed
+from api.against import Against, AgainstOut, compared, told
 from api.house import House, Rooms
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
@@ -45,6 +46,7 @@ class EnergySumOut(BaseModel):
         corrections=2,
         area_m2=8400.0,
         per_m2=96.7,
+        against=None,
     )
     group: str | None = Field(description="tenant, district, sector, site or device; null: none")
     start: str
@@ -61,6 +63,7 @@ class EnergySumOut(BaseModel):
     corrections: int = Field(description="how many steps of registers were corrected")
     area_m2: float | None = Field(description="heated floor area of the sites; null: not all known")
     per_m2: float | None = Field(description="value by that area")
+    against: AgainstOut | None = Field(description="the same period of the other time")
 
 
 @router.get("/energy/sums", dependencies=AS_TABLE)
@@ -77,6 +80,7 @@ def energy_sums(
         str | None,
         Query(description="zone of the periods, and of plain times", examples=["Europe/Berlin"]),
     ] = None,
+    against: Against = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> Page[EnergySumOut]:
@@ -104,15 +108,25 @@ def energy_sums(
     names = [name for name in sorted(groups) if name >= after[0]]
     found = _sums(rooms, {name: groups[name].spans for name in names}, edges_ns)
     page = list(islice(((g, one) for g, one in found if (g, one.start_ns) > after), limit + 1))
+    others: dict[tuple[str, int], Sum | Period | None] = {}
+    if against is not None:
+        for name in dict.fromkeys(name for name, _ in page[:limit]):
+
+            def ask(edges_ns: NDArray[np.int64], name: str = name) -> list[Sum]:
+                return summed(_energies(rooms, groups[name].spans, edges_ns))
+
+            same = compared(edges_ns, start_ns, against, where, ask)
+            others |= {(name, at): one for at, one in zip(edges_ns.tolist(), same, strict=False)}
     items = [
         _out(
-            group or None,
+            name or None,
             (local(one.start_ns, where), local(one.end_ns, where)),
             one,
             unit,
-            groups[group].area_m2,
+            groups[name].area_m2,
+            told(one.value, others.get((name, one.start_ns)), where),
         )
-        for group, one in page[:limit]
+        for name, one in page[:limit]
     ]
     more = word(page[limit - 1][0], page[limit - 1][1].start_ns) if len(page) > limit else None
     return Page(items=items, next=more, note=None)
@@ -123,15 +137,24 @@ def _sums(
 ) -> Iterator[tuple[str, Sum]]:
     """Yield the sums of each group, group by group as they are asked for."""
     for group, spans in groups.items():
-        found = energies(
-            rooms.store, spans, edges_ns, rooms.where, lambda series: rooms.facts(*series)
-        )
-        for one in summed(found):
+        for one in summed(_energies(rooms, spans, edges_ns)):
             yield group, one
 
 
+def _energies(
+    rooms: House, spans: list[SeriesSpan], edges_ns: NDArray[np.int64]
+) -> Iterator[list[Period]]:
+    """Yield what each register says of the periods."""
+    return energies(rooms.store, spans, edges_ns, rooms.where, lambda series: rooms.facts(*series))
+
+
 def _out(
-    group: str | None, told: tuple[str, str], one: Sum, unit: str, area: float | None
+    group: str | None,
+    told: tuple[str, str],
+    one: Sum,
+    unit: str,
+    area: float | None,
+    other: AgainstOut | None,
 ) -> EnergySumOut:
     return EnergySumOut(
         group=group,
@@ -149,4 +172,5 @@ def _out(
         corrections=one.corrections,
         area_m2=area,
         per_m2=None if area is None or one.value is None else one.value / area,
+        against=other,
     )

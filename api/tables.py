@@ -180,8 +180,9 @@ class _Columns:
     def put(self, page: Json, path: Path) -> None:
         """Write a page's items into a file, with times as times."""
         frame = self.frame(page)
-        for name in frame.columns:
-            if name in _TIMES and frame.schema[name] == pl.String:
+        for place, kind in self._kinds.items():
+            name = "_".join(place)
+            if place[-1] in _TIMES and kind == pl.String:
                 told = [None if one is None else rfc3339_ns(one) for one in frame[name]]
                 frame = frame.with_columns(pl.Series(name, told, pl.Int64).cast(_TIME))
         frame.write_parquet(path)

@@ -29,6 +29,7 @@ def test_a_period_has_value_quality_coverage_and_corrections(client):
         "known_to": "2026-03-29T00:00:00+01:00",
         "method": None,
         "by_power": 2400.0,
+        "against": None,
         "corrections": [],
     }
 
@@ -142,7 +143,8 @@ def test_volumes_are_told_in_cubic_metres(town):
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"by": "week"}, "by: expected 'hour', 'day', 'month' or 'year', found \"week\""),
+        ({"by": "week"}, "by: expected 'quarter_hour', 'hour', 'day', 'month' or 'year', found"),
+        ({"against": "last year"}, "against: expected a time such as"),
         ({"tz": "Middle/Earth"}, "tz: expected a zone such as Europe/Berlin"),
         ({"by": "hour", "start": "1990-01-01"}, "by: expected a period that fits into the span"),
     ],
@@ -150,3 +152,19 @@ def test_volumes_are_told_in_cubic_metres(town):
 def test_a_bad_question_is_refused_in_words(client, query, said):
     answer = client.get("/v1/energy", params={"device": METER, **query})
     assert problem_of(answer, 422).startswith(said)
+
+
+def test_a_register_is_compared_with_another_time_of_its_own(client):
+    """Each hour of the day of 23 with the hour of the same name the day before."""
+    asked = {"device": METER, "by": "hour", "start": "2026-03-29", "end": "2026-03-30"}
+    before = {**asked, "start": "2026-03-28", "end": "2026-03-29"}
+    hours = {one["start"]: one for one in client.get("/v1/energy", params=before).json()["items"]}
+    items = client.get("/v1/energy", params={**asked, "against": "2026-03-28"}).json()["items"]
+    assert len(items) == 23
+    for one in items:
+        assert one["against"]["start"][11:16] == one["start"][11:16]
+        if one["start"][11:16] != "01:00":  # which stands against two: 02:00 does not exist
+            assert one["against"]["value"] == hours[one["against"]["start"]]["value"]
+    two = next(one for one in items if one["start"][11:16] == "01:00")["against"]
+    assert two["end"][11:16] == "03:00"
+    assert every(client, "/v1/energy", **asked, against="2026-03-28", limit=5) == items

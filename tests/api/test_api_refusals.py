@@ -30,7 +30,7 @@ PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windo
         ("/v1/windows?device=x&every=0m", "every: expected a width such as 1m, 15m or 1h"),
         ("/v1/readings?device=x&tz=Mars", "tz: expected a zone such as Europe/Berlin"),
         ("/v1/readings?device=x&start=1600-01-01", "start: expected a year from 1678 to 2261"),
-        ("/v1/energy?device=x&strat=2026-01-01", "parameter: expected one of by, channel, cursor"),
+        ("/v1/energy?device=x&strat=2026-01-01", "parameter: expected one of against, by, channel"),
         ("/v1/health?verbose=1", 'parameter: expected no parameter at all, found "verbose"'),
         ("/v1/latest?device=a&device=b", "device: expected one value"),
     ],

@@ -222,3 +222,22 @@ def test_only_quarter_hours_of_which_all_registers_are_known_count(client):
     assert problem_of(client.get("/v1/energy/load?site=x"), 404).startswith("no register of")
     long = "/v1/energy/load?start=2020-01-01&end=2026-01-01"
     assert problem_of(client.get(long), 422).startswith("start, end: expected a span of 1 to")
+
+
+def test_sums_are_compared_with_those_of_another_time(client):
+    """Three days with the three before them, group by group and page by page."""
+    asked = {"start": "2026-03-31", "end": "2026-04-03", "by": "day", "per": "site"}
+    before = sums(client, per="site")
+    items = client.get("/v1/energy/sums", params={**asked, "against": "2026-03-28"}).json()["items"]
+    assert len(items) == 9
+    for one in items:
+        other = before[one["group"], one["against"]["start"]]
+        assert one["against"]["value"] == other["value"]
+        assert one["against"]["coverage"] == other["coverage"]
+        known = other["value"]
+        change = None if not known else (one["value"] - known) / known
+        assert one["against"]["change"] == (change if change is None else pytest.approx(change))
+    query = {**asked, "against": "2026-03-28"}
+    assert every(client, "/v1/energy/sums", **query, limit=2) == items
+    table = client.get("/v1/energy/sums", params={**query, "format": "csv"})
+    assert "against_value" in pl.read_csv(io.BytesIO(table.content)).columns

@@ -20,6 +20,7 @@ COLLECTIONS = [
     ("/v1/windows", {"device": SCHOOL, "every": "1h"}),
     ("/v1/windows", {"device": SCHOOL, "every": "1h", "statistics": "true"}),
     ("/v1/energy", {"device": METER, "by": "hour"}),
+    ("/v1/energy", {"device": METER, "by": "hour", "against": "2026-03-28"}),
     ("/v1/anomalies", {}),
     ("/v1/quarantine", {}),
 ]
@@ -32,6 +33,9 @@ def flat(item):
     for name, value in item.items():
         if name == "percentiles" and value is not None:
             found |= {f"{name}_{own}": one for own, one in value.items()}
+        elif name == "against":
+            names = ("start", "end", "value", "quality", "coverage", "change")
+            found |= {f"{name}_{own}": (value or {}).get(own) for own in names}
         elif name == "frames":
             found |= {f"{name}_{own}": (value or {}).get(own) for own in ("heard", "missed")}
         elif isinstance(value, dict | list):
