@@ -111,6 +111,6 @@ def _note(whole: Unwrapped, i: int, before: int | None, unit: str, run: int) -> 
             f"The meter was exchanged between {old} and {shown}; what both showed then is not"
             f" known, or does not fit: {estimated}"
         )
-    way, than = ("fell", "that can't have") if value[i] < value[before] else ("rose", "more than")
+    way, than = ("fell", "which can't have") if value[i] < value[before] else ("rose", "more than")
     why = f"{than} flowed in {span}" if way == "fell" else f"{than} can flow in {span}"
     return f"The register {way} from {old} to {shown} and stayed, {why}: {estimated}"

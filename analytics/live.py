@@ -22,8 +22,8 @@ from analytics.days import DayWatch
 from analytics.detectors import Limits
 from analytics.fleet import Fleet
 from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
-from analytics.hours import PeerWatch
 from analytics.oddities import Found, SeriesWatch
+from analytics.peers import PeerWatch
 from analytics.retention import forget_old
 from analytics.silence import DeviceWatch
 from analytics.windows import WindowBook

@@ -19,7 +19,7 @@ from derived_rows import (
 from analytics.balance import BalanceWatch
 from analytics.days import DayWatch
 from analytics.holidays import Day, easter, kind_of
-from analytics.hours import PeerWatch
+from analytics.peers import PeerWatch
 from ingest.derived import Derived, Windows
 from ingest.device import Device
 from ingest.reading import Rows, Series

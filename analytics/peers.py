@@ -1,7 +1,7 @@
-"""What hours show that readings don't: sensors that leave their peers, days unlike others.
+"""Sensors that leave their peers: those of one model that measure the same, by the hour.
 
-Both look at the stored windows of an hour of the last weeks, as often as there are new ones, and
-keep nothing else: so they come to the same after a restart, and with whatever came late.
+The stored windows of an hour of the last weeks are looked at as often as there are new ones, and
+nothing else is kept: so it comes to the same after a restart, and with whatever came late.
 """
 
 from dataclasses import dataclass, field
