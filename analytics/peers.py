@@ -23,7 +23,7 @@ LOOK_BACK_NS = 21 * 24 * HOUR_NS
 TELL_NS = 14 * 24 * HOUR_NS
 """Of what began longer ago nothing new is said."""
 GROUP_MAX = 60
-"""Sensors that are compared with each other; of more those with neighbouring names."""
+"""Sensors that are compared with each other; of more those that were met one after another."""
 KIND = "leaves_peers"
 SAME_CAUSE = frozenset(("level_shift", "flatline", "out_of_range"))
 SAME_CAUSE_NS = 6 * HOUR_NS
@@ -31,7 +31,7 @@ SAME_CAUSE_NS = 6 * HOUR_NS
 
 @dataclass(slots=True)
 class _Group:
-    """Series that measure the same with the same model; by slot, in the order of their names."""
+    """Series that measure the same with the same model, by number."""
 
     members: list[int] = field(default_factory=list)
     newest_ns: int = 0
@@ -70,18 +70,35 @@ class PeerWatch:
                 self._due[id(group)] = group
 
     def _meet(self, slot: int) -> _Group | None:
-        series = self._source.name_of(slot)
+        """Put a series to its peers: by its number, so that a restart makes the same groups."""
+        key = self._key(self._source.name_of(slot))
+        if key is None:
+            self._met[slot] = None
+            return None
+        if key not in self._groups:
+            self._groups[key] = []
+            for span in self._source.series():
+                if self._key(span.series) == key:
+                    self._join(key, span.number)
+        if slot not in self._met:  # its number is the newest
+            self._join(key, slot)
+        return self._met[slot]
+
+    def _key(self, series: Series) -> tuple[str, str, str] | None:
+        """Return what peers have in common; None: a series has none."""
+        if series.quantity in ERRATIC or quantity(series.quantity).kind is not Kind.GAUGE:
+            return None
         device = self._source.device(series.device)
-        measured = quantity(series.quantity)
-        found = None
-        if device is not None and device.model and _is_compared(measured.kind, series):
-            parts = self._groups.setdefault((device.model, series.quantity, series.channel), [])
-            if not parts or len(parts[-1].members) >= GROUP_MAX:
-                parts.append(_Group())
-            found = parts[-1]
-            found.members.append(slot)
-        self._met[slot] = found
-        return found
+        if device is None or not device.model:
+            return None
+        return device.model, series.quantity, series.channel
+
+    def _join(self, key: tuple[str, str, str], slot: int) -> None:
+        parts = self._groups[key]
+        if not parts or len(parts[-1].members) >= GROUP_MAX:
+            parts.append(_Group())
+        parts[-1].members.append(slot)
+        self._met[slot] = parts[-1]
 
     def look(self) -> Found:
         """Look at one group that has new hours."""
@@ -164,10 +181,6 @@ class PeerWatch:
             detector=f"{KIND}@1",
             text=text,
         )
-
-
-def _is_compared(kind: Kind, series: Series) -> bool:
-    return kind is Kind.GAUGE and series.quantity not in ERRATIC
 
 
 @dataclass(frozen=True, slots=True)

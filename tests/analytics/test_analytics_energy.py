@@ -83,7 +83,7 @@ def test_a_boundary_between_two_readings_is_estimated_and_exact_in_sum():
         ),
         (
             (100, 101, 60, 61),
-            "The register fell from 101000 Wh to 60000 Wh and stayed, that can't have flowed in"
+            "The register fell from 101000 Wh to 60000 Wh and stayed, which can't have flowed in"
             " 15 min: 1000 Wh estimated from what usually flows.",
         ),
     ],

@@ -16,6 +16,7 @@ from derived_rows import (
     stored,
 )
 
+from analytics import peers
 from analytics.balance import BalanceWatch
 from analytics.days import DayWatch
 from analytics.holidays import Day, easter, kind_of
@@ -112,6 +113,22 @@ def test_who_has_no_peers_leaves_none(quantity, members, model):
     with memory_store() as store:
         fill(store, air, model)
         assert all_found(PeerWatch(store, BERLIN), hourly(store)) == []
+
+
+def test_groups_are_the_same_whoever_speaks_first_after_a_restart(monkeypatch):
+    """More than are compared at once: by their numbers, not by who is heard first."""
+    monkeypatch.setattr(peers, "GROUP_MAX", 5)
+    with memory_store() as store:
+        fill(store, street(40, 12))
+        windows = hourly(store)
+        made = []
+        mixed = np.random.default_rng(1).permutation(len(windows))
+        for order in (np.arange(len(windows)), mixed):
+            watch = PeerWatch(store, BERLIN)
+            for at in np.array_split(order, 40):
+                watch.update(windows.take(at))
+            made.append([part.members for parts in watch._groups.values() for part in parts])
+        assert made[0] == made[1] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
 
 
 def test_what_is_told_as_a_level_shift_is_not_told_twice():
