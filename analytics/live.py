@@ -24,6 +24,7 @@ from analytics.fleet import Fleet
 from analytics.grouping import ROWS_AT_ONCE, grouped, sorted_rows
 from analytics.oddities import Found, SeriesWatch
 from analytics.peers import PeerWatch
+from analytics.remembered import remembered
 from analytics.retention import forget_old
 from analytics.silence import DeviceWatch
 from analytics.windows import WindowBook
@@ -109,13 +110,14 @@ class Live:
         """Start from what is stored, knowing nothing else."""
         self._windows = WindowBook(self._store)
         known, fleet = self._known, Fleet(self._store)
+        facts = remembered(known.facts)
         self._series = SeriesWatch(self._store, self._where, known.limits, known.chosen)
-        self._counters = CounterWatch(self._store, self._where, known.facts)
+        self._counters = CounterWatch(self._store, self._where, facts)
         self._devices = DeviceWatch(self._store, self._where, self._now_ns, fleet)
         self._clocks = ClockWatch(self._store, self._where, fleet)
         self._by_hours: tuple[HourWatch, ...] = (
-            DayWatch(self._store, self._where, known.facts),
-            BalanceWatch(self._store, self._where, known.feeders, known.facts),
+            DayWatch(self._store, self._where, facts),
+            BalanceWatch(self._store, self._where, known.feeders, facts),
             PeerWatch(self._store, self._where),
         )
         self._through = self._store.derived_through()

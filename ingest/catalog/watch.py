@@ -95,14 +95,12 @@ class CatalogWatch:
     def feeders(self) -> Mapping[str, Sequence[str]]:
         """Return the devices behind each station, as of a minute ago at most."""
         now_s = time.monotonic()
-        if now_s >= self._feeders_until_s:
-            self._opened_once.wait(_PAUSE_S)
-            if self._catalog is not None:
-                try:
-                    self._feeders = self._catalog.feeders()
-                except CatalogError as fault:
-                    log.warning("which station feeds what can't be asked", why=str(fault))
+        if self._catalog is not None and now_s >= self._feeders_until_s:
             self._feeders_until_s = now_s + _FEEDERS_S
+            try:
+                self._feeders = self._catalog.feeders()
+            except CatalogError as fault:
+                log.warning("which station feeds what can't be asked", why=str(fault))
         return self._feeders
 
     def stop(self) -> None:

@@ -274,6 +274,8 @@ def test_stations_and_what_is_behind_them(catalog, url, tmp_path):
     assert told == ["device m3 feeds itself: expected the station before it"]
     with contextlib.closing(open_store("embedded", tmp_path)) as store:
         watch = CatalogWatch(lambda: open_catalog(url, tmp_path), store)
+        assert watch.feeders() == {}, "nobody waits for a catalog that is not open yet"
         watch.start()
+        assert watch.facts("m1", "active_energy_import", "").meters, "which waits for it"
         assert watch.feeders()["station"] == ["m1", "m2"]
         watch.stop()
