@@ -67,6 +67,21 @@ class EmbeddedBroker:
         own last words.
         """
         self._await_free_port()
+        try:
+            self._launch()
+        except OSError as fault:  # a full disk: it is tried again, and must not end who minds it
+            raise BrokerError(f"the embedded broker did not start: {fault}") from fault
+        deadline_s = self._clock_s() + _START_S
+        while not self._answers():
+            if not self.alive() or self._clock_s() > deadline_s:
+                self.stop()
+                raise BrokerError(f"the embedded broker did not start: {self.last_words()}")
+            self._sleep(0.02)
+        # Without room it may have given up before it could write that down.
+        self._gave_up = not self.has_room()
+
+    def _launch(self) -> None:
+        """Write its settings, and start the process."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self._log_read = self._log.stat().st_size if self._log.exists() else 0
         self._gave_up = False
@@ -83,12 +98,6 @@ class EmbeddedBroker:
                 # Ctrl-C goes to a whole terminal's group: the broker must outlive the draining.
                 start_new_session=True,
             )
-        deadline_s = self._clock_s() + _START_S
-        while not self._answers():
-            if self._process.poll() is not None or self._clock_s() > deadline_s:
-                self.stop()
-                raise BrokerError(f"the embedded broker did not start: {self.last_words()}")
-            self._sleep(0.02)
 
     def fault(self) -> str | None:
         """Return why the server can't keep messages any more, in a sentence; None: it can.

@@ -194,6 +194,41 @@ async def test_a_server_that_ends_by_itself_is_started_again(tmp_path):
     broker.stop()
 
 
+async def test_a_disk_that_is_full_while_it_starts_again_does_not_end_the_minding(tmp_path):
+    """Its settings can't be written at first; once they can, it runs."""
+    broker = EmbeddedBroker(tmp_path, "127.0.0.1", 0)
+    in_the_way = tmp_path / "nats.conf"
+    in_the_way.mkdir()
+    with pytest.raises(BrokerError, match=r"the embedded broker did not start: .*nats\.conf"):
+        broker.start()
+    stop = asyncio.Event()
+    minding = asyncio.create_task(mind(broker, stop, every_s=0.05))
+    await asyncio.sleep(0.3)
+    assert not minding.done()
+    in_the_way.rmdir()
+    for _ in range(200):
+        if broker.alive():
+            break
+        await asyncio.sleep(0.05)
+    assert broker.alive()
+    stop.set()
+    await minding
+    broker.stop()
+
+
+def test_a_start_without_room_is_made_again_once_there_is_some(tmp_path, monkeypatch):
+    """It may have given up without being able to write that down."""
+    broker = EmbeddedBroker(tmp_path, "127.0.0.1", 0)
+    monkeypatch.setattr(room, "_ROOM_BYTES", 2**62)
+    broker.start()
+    try:
+        assert broker.fault() is not None
+        monkeypatch.undo()
+        assert broker.has_room()
+    finally:
+        broker.stop()
+
+
 def test_only_this_machine_reaches_it_unless_told_otherwise(tmp_path):
     for host, here in (("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
         broker = EmbeddedBroker(tmp_path, host, free_port())
