@@ -21,15 +21,15 @@ from api.message_commands import origin, quarantine_app, reprocess
 from fleet.commands import add_commands
 from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
+from gateway.doctor_command import doctor_command
 from gateway.errors import GatewayError, SettingsError
 from ingest.catalog_commands import catalog_app
 from ingest.codec_commands import codec_app
-from ingest.errors import IngestError, PayloadError
+from ingest.decode_command import codecs_told, decode_command, recipe_of
+from ingest.errors import IngestError
 from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from analytics.live import Live
     from api.house import House
     from api.live import Teller
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from ingest.archive import Archive
     from ingest.catalog import CatalogWatch
-    from ingest.recipe import Recipe
     from ingest.store import Store
 
 VERSION = version("emscher")
@@ -136,8 +135,8 @@ async def _run(settings: "Settings") -> None:
             if live is not None:
                 live.offer(committed)
 
-        recipe = _recipe(settings)
-        with _told():
+        recipe = recipe_of(settings)
+        with codecs_told():
             decoder = recipe.decoder(store.facts())
         stack.callback(decoder.close)
         archive = _archive(settings, stack)
@@ -189,22 +188,6 @@ def _opened(settings: "Settings") -> "Store":
     from ingest.store import open_store
 
     return open_store(settings.store, settings.data, settings.server)
-
-
-def _recipe(settings: "Settings") -> "Recipe":
-    from ingest.recipe import Recipe
-
-    told = (settings.where, settings.codecs, settings.mapping, settings.lorawan_keys)
-    return Recipe(*told, settings.data / "codecs")
-
-
-@contextlib.contextmanager
-def _told() -> "Iterator[None]":
-    """End with a sentence where a codec can't be used, or does not exist."""
-    try:
-        yield
-    except (PayloadError, OSError, ValueError) as error:
-        fail(f"codecs: {error}")
 
 
 def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | None":
@@ -326,70 +309,13 @@ add_commands(app, _broker)
 app.command()(query)
 app.command()(origin)
 app.command()(reprocess)
+app.command()(decode_command(settings_from))
+app.command()(doctor_command(settings_from))
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
 app.add_typer(sim_app(_broker), name="sim")
-
-
-@app.command()
-def decode(
-    message: Annotated[
-        str,
-        typer.Argument(metavar="HEX|FILE|-", help="Bytes in hex, a file, JSON, or - for stdin."),
-    ],
-    topic: Annotated[str, typer.Option(help="The topic on which it came.")] = "",
-    format_: Annotated[str | None, typer.Option("--format", help="Read it by this format.")] = None,
-    codec: Annotated[
-        str | None, typer.Option(help="It is the payload of an uplink: read it by this codec.")
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=255, help="--codec: the uplink's FPort.")] = 1,
-    data: Annotated[Path | None, typer.Option(help="Folder whose codecs are used.")] = None,
-) -> None:
-    """Explain a message: every step, field, unit and time, or why it is refused. Stores nothing."""
-    from ingest.explain import explain, explain_payload, given
-
-    settings = settings_from(data=data)
-    recipe = _recipe(settings)
-    try:
-        told = given(message, sys.stdin.buffer.read() if message == "-" else None, topic)
-        if codec is not None:
-            scripts = recipe.scripts()
-            understood = explain_payload(
-                out, told, codec, port, scripts, settings.where, time.time_ns()
-            )
-        else:
-            notes: list[str] = []
-            with _told():
-                reader = recipe.decoder(only=format_, notes=notes)
-            with contextlib.closing(reader) as decoder:
-                understood = explain(out, told, decoder, notes, time.time_ns())
-    except (PayloadError, OSError) as error:
-        fail(str(error))
-    if not understood:
-        raise typer.Exit(1)
-
-
-@app.command()
-def doctor(
-    data: Annotated[Path | None, typer.Option(help="Folder of everything that is kept.")] = None,
-    broker: Annotated[list[str] | None, typer.Option(metavar="URL", help="Brokers to try.")] = None,
-) -> None:
-    """Look whether Emscher can run here, and say what to do where it can't. Changes nothing."""
-    from gateway.doctor import examined
-
-    settings = settings_from(data=data, broker=broker or None)
-    brokers = [broker_address(url) for url in settings.broker]
-    healthy = True
-    places = (settings.data, settings.http, settings.mqtt, brokers)
-    for check in examined(*places, settings.server, settings.topics):
-        healthy &= check.ok
-        mark = "[green]ok [/]" if check.ok else "[red]no [/]"
-        out.print(mark, check.text, soft_wrap=True, highlight=False)
-    if not healthy:
-        raise typer.Exit(1)
-    out.print("Emscher can run here.")
 
 
 main = app  # what the `emscher` script calls

@@ -29,6 +29,16 @@ def docs(request: Request) -> Response:
     return _answer(request, _FOLDER / "docs.html")
 
 
+@router.get("/device")
+@router.get("/energy")
+@router.get("/anomalies")
+@router.get("/quality")
+@router.get("/system")
+def page(request: Request) -> Response:
+    """One of the other pages; its file is named like its path."""
+    return _answer(request, _FOLDER / f"page-{request.url.path.strip('/')}.html")
+
+
 @router.get("/console/{name}")
 def asset(request: Request, name: str) -> Response:
     """A file of the console."""

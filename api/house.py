@@ -3,17 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 
 from api.feed import Feed
+from ingest.errors import StoreUnavailable
 from ingest.frames import Frames
 from ingest.intake import Retried
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.past import Past
 from ingest.place import Placed, Site
 from ingest.store import Store
+
+if TYPE_CHECKING:
+    from ingest.catalog import Catalog as Book
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -90,6 +96,9 @@ class Catalog(Protocol):
     def placed(self) -> Mapping[str, Placed]:
         """Return where each device is that has a tenant or a site."""
 
+    def asked(self, ask: Callable[["Book"], T]) -> T:
+        """Return what `ask` answers, given the catalog's tables."""
+
 
 class _NoCatalog:
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
@@ -100,6 +109,9 @@ class _NoCatalog:
 
     def placed(self) -> Mapping[str, Placed]:
         return {}
+
+    def asked(self, ask: Callable[["Book"], T]) -> T:
+        raise StoreUnavailable("there is no catalog")
 
 
 @dataclass(frozen=True, slots=True)

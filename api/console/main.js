@@ -5,12 +5,13 @@ import { collect } from "./api.js";
 import { Chart } from "./chart.js";
 import { City } from "./city.js";
 import { Devices } from "./devices.js";
-import { byId, setAttribute, setText } from "./dom.js";
+import { byId, setText } from "./dom.js";
 import { Header } from "./header.js";
 import { Live } from "./live.js";
 import { rank } from "./quantities.js";
 import { Quarantine } from "./quarantine.js";
-import { language, onLanguage, setLanguage, t, translate, ZONE } from "./text.js";
+import { startShell } from "./shell.js";
+import { t, ZONE } from "./text.js";
 
 const REFRESH_MS = 60_000; // the feed tells nearly all; this heals whatever it missed
 const NEWCOMER_MS = 1500;
@@ -164,11 +165,7 @@ async function onAgain() {
   chart.reload();
 }
 
-function translateAll() {
-  translate(document);
-  for (const button of document.querySelectorAll("[data-language]")) {
-    setAttribute(button, "aria-pressed", String(button.dataset.language === language()));
-  }
+function render() {
   setText(byId("zone"), t("footer", { zone: ZONE }));
   for (const part of [header, devices, anomalies, quarantine, chart]) part.render();
 }
@@ -178,10 +175,6 @@ function tick() {
 }
 
 function start() {
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.addEventListener("click", () => setLanguage(button.dataset.language));
-  }
-  onLanguage(translateAll);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => chart.render());
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, select");
@@ -189,7 +182,7 @@ function start() {
     event.preventDefault();
     byId("search").focus();
   });
-  translateAll();
+  startShell("live", render);
   header.start();
   refresh();
   quarantine.load();

@@ -42,6 +42,11 @@ export function setLanguage(next) {
   for (const listener of listeners) listener();
 }
 
+/** Add the words of one page: {en: {key: words}, de: {…}}; each page loads only its own. */
+export function addWords(words) {
+  for (const [name, own] of Object.entries(words)) Object.assign(WORDS[name], own);
+}
+
 /** Return a sentence of the page's language with its facts filled in. */
 export function t(key, facts = {}) {
   const words = WORDS[chosen][key] ?? WORDS.en[key] ?? key;

@@ -112,7 +112,8 @@ class Catalog:
         self._engine.dispose()
 
     @contextmanager
-    def _changing(self) -> Iterator[Connection]:
+    def changing(self) -> Iterator[Connection]:
+        """Give one transaction; whatever fails in it is CatalogError and changes nothing."""
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -128,7 +129,7 @@ class Catalog:
         """Return every row of a noun, by its key."""
         about = NOUNS[noun]
         order = [about.table.c[key.name] for key in about.keys]
-        with self._changing() as connection:
+        with self.changing() as connection:
             found = connection.execute(select(about.table).order_by(*order)).mappings()
             return [dict(row) for row in found]
 
@@ -137,12 +138,12 @@ class Catalog:
 
         A row holds its key and the columns to set; a new one takes defaults for the rest.
         """
-        with self._changing() as connection:
+        with self.changing() as connection:
             return self._put(connection, NOUNS[noun], rows)
 
     def put_all(self, rows: Mapping[str, Sequence[Mapping[str, Value]]]) -> dict[str, Changed]:
         """Do as `put` for several nouns at once, all or nothing, in the order that they need."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             return {
                 name: self._put(connection, noun, rows[name])
                 for name, noun in NOUNS.items()
@@ -184,13 +185,13 @@ class Catalog:
     def remove(self, noun: str, key: Mapping[str, Value]) -> bool:
         """Remove a row; False: there is none. CatalogError while something refers to it."""
         table = NOUNS[noun].table
-        with self._changing() as connection:
+        with self.changing() as connection:
             where = [table.c[name] == value for name, value in key.items()]
             return connection.execute(table.delete().where(*where)).rowcount > 0
 
     def meet(self, devices: Iterable[str]) -> int:
         """Know devices from now on, and return how many were new; others stay as they are."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             known = set(connection.execute(select(DEVICES.c.id)).scalars())
             nothing = {"name": "", "site": None, "tenant": None, "feeder": None, "note": ""}
             fresh = [{"id": one, **nothing} for one in dict.fromkeys(devices) if one not in known]
@@ -218,7 +219,7 @@ class Catalog:
             METERS.c.quantity == quantity,
             METERS.c.channel == channel,
         )
-        with self._changing() as connection:
+        with self.changing() as connection:
             order = METERS.c.installed.desc()
             found = connection.execute(select(METERS).where(*place).order_by(order)).mappings()
             old = found.first()
@@ -247,7 +248,7 @@ class Catalog:
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of the meters of a register, and what they decided of it."""
         of = {"device": device, "quantity": quantity, "channel": channel}
-        with self._changing() as connection:
+        with self.changing() as connection:
             meters = connection.execute(
                 select(METERS).filter_by(**of).order_by(METERS.c.installed)
             ).mappings()
@@ -271,7 +272,7 @@ class Catalog:
 
     def feeders(self) -> dict[str, list[str]]:
         """Return the devices behind each station, by the station's id."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             rows = connection.execute(
                 select(DEVICES.c.feeder, DEVICES.c.id)
                 .where(DEVICES.c.feeder.is_not(None))
@@ -284,14 +285,14 @@ class Catalog:
 
     def sites(self) -> list[Site]:
         """Return every site, by id."""
-        with self._changing() as connection:
+        with self.changing() as connection:
             rows = connection.execute(select(SITES).order_by(SITES.c.id)).mappings()
             return [Site(**{one.name: row[one.name] for one in fields(Site)}) for row in rows]
 
     def placed(self) -> dict[str, Placed]:
         """Return where each device is that has a tenant or a site."""
         sites = {site.id: site for site in self.sites()}
-        with self._changing() as connection:
+        with self.changing() as connection:
             found = connection.execute(select(DEVICES.c.id, DEVICES.c.tenant, DEVICES.c.site))
             return {
                 device: Placed(sites[at].tenant, sites[at]) if at in sites else Placed(own)

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
+    Integer,
     MetaData,
     String,
     Table,
@@ -97,4 +98,52 @@ SERIES = Table(
     Column("label", String, nullable=False),
     Column("lowest", Float),
     Column("highest", Float),
+)
+# Who may ask. `hash` is that of the key's secret; the secret itself is nowhere.
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("hash", String, nullable=False),
+    Column("scope", String, nullable=False),
+    _to("tenants.id"),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+)
+# Who did what: rows are only ever added.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("who", String, nullable=False),
+    Column("tenant", String),
+    Column("did", String, nullable=False),
+    Column("about", String, nullable=False),
+    Column("outcome", String, nullable=False),
+)
+# What people said of an anomaly: rows are only ever added. `kind`: acknowledge, comment, close,
+# reopen.
+REMARKS = Table(
+    "remarks",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("anomaly", String, nullable=False, index=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("author", String, nullable=False),
+    Column("note", String, nullable=False),
+)
+# What was made public, as it was at the time: never changed afterwards.
+PUBLISHED = Table(
+    "published",
+    METADATA,
+    Column("day", String, primary_key=True),
+    Column("quantity", String, primary_key=True),
+    Column("part", String, primary_key=True),
+    Column("value", Float),
+    Column("households", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
 )

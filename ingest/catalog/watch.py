@@ -62,17 +62,18 @@ class CatalogWatch:
 
         Raises StoreUnavailable while the catalog can't be asked: without it figures may be wrong.
         """
-        return self._asked(lambda catalog: catalog.facts(device, quantity, channel))
+        return self.asked(lambda catalog: catalog.facts(device, quantity, channel))
 
     def sites(self) -> list[Site]:
         """Return every site, by id; StoreUnavailable as above."""
-        return self._asked(lambda catalog: catalog.sites())
+        return self.asked(lambda catalog: catalog.sites())
 
     def placed(self) -> dict[str, Placed]:
         """Return where each device is that has a tenant or a site; StoreUnavailable as above."""
-        return self._asked(lambda catalog: catalog.placed())
+        return self.asked(lambda catalog: catalog.placed())
 
-    def _asked(self, ask: Callable[[Catalog], T]) -> T:
+    def asked(self, ask: Callable[[Catalog], T]) -> T:
+        """Return what `ask` answers, given the catalog; StoreUnavailable as above."""
         self._opened_once.wait(_PAUSE_S)
         try:
             if self._catalog is None:
