@@ -10,6 +10,7 @@ from ingest.catalog.check import checked
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.files import exported, geojson, imported
 from ingest.catalog.nouns import NOUNS, Field, Noun
+from ingest.catalog.people import Deed, KeyRow, add_key, deeds, keys, note, revoke_key
 from ingest.catalog.watch import CatalogWatch
 
 __all__ = [
@@ -17,11 +18,18 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "CatalogWatch",
+    "Deed",
     "Field",
+    "KeyRow",
     "Noun",
+    "add_key",
     "checked",
+    "deeds",
     "exported",
     "geojson",
     "imported",
+    "keys",
+    "note",
     "open_catalog",
+    "revoke_key",
 ]
