@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from api.devices import OneDevice, OneQuantity
 from api.feed import Event, Feed, Listener, event
 from api.house import Rooms
+from api.problems import BadQueryError
 from api.shapes import ReadingOut, anomaly_out, counters_out, device_out, readings_out
 from ingest.intake import Committed
 from ingest.store import Counts, Source
@@ -44,13 +45,18 @@ async def live(
     device: OneDevice = None,
     quantity: OneQuantity = None,
     anomalies: Annotated[bool, Query(description="anomalies only", examples=[True])] = False,
+    counters: Annotated[bool, Query(description="counters only", examples=[True])] = False,
 ) -> StreamingResponse:
     """Every reading, anomaly and new device as it is stored, and the counters once a second.
 
-    `event: retracted` gives the id of an anomaly that later readings have disproved: forget it.
-    `event: gap` says that this client read too slowly, and how many events it has missed.
+    An anomaly comes again when people say something of it; its `handling` is null where only the
+    readings have changed it. `event: retracted` gives the id of an anomaly that later readings have
+    disproved: forget it. `event: gap` says that this client read too slowly, and how many events it
+    has missed.
     """
-    listener = Listener(device, quantity, anomalies)
+    if anomalies and counters:
+        raise BadQueryError("counters", "not to be asked for with anomalies only", "both")
+    listener = Listener(device, quantity, anomalies, counters)
     first = [] if anomalies else [event("counters", _counters(rooms.store.counts()))]
     return StreamingResponse(
         rooms.feed.listen(listener, first),

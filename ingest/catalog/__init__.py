@@ -10,6 +10,16 @@ from ingest.catalog.check import checked
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.files import exported, geojson, imported
 from ingest.catalog.nouns import NOUNS, Field, Noun
+from ingest.catalog.remarks import (
+    Handled,
+    Handling,
+    Remark,
+    Say,
+    handled,
+    handling_of,
+    remark,
+    remarks_of,
+)
 from ingest.catalog.watch import CatalogWatch
 
 __all__ = [
@@ -18,10 +28,18 @@ __all__ = [
     "CatalogError",
     "CatalogWatch",
     "Field",
+    "Handled",
+    "Handling",
     "Noun",
+    "Remark",
+    "Say",
     "checked",
     "exported",
     "geojson",
+    "handled",
+    "handling_of",
     "imported",
     "open_catalog",
+    "remark",
+    "remarks_of",
 ]
