@@ -12,7 +12,6 @@ from fastapi.responses import StreamingResponse
 from api.devices import OneDevice, OneQuantity
 from api.feed import Event, Feed, Listener, event
 from api.house import Rooms
-from api.problems import BadQueryError
 from api.shapes import ReadingOut, anomaly_out, counters_out, device_out, readings_out
 from ingest.intake import Committed
 from ingest.store import Counts, Source
@@ -45,7 +44,6 @@ async def live(
     device: OneDevice = None,
     quantity: OneQuantity = None,
     anomalies: Annotated[bool, Query(description="anomalies only", examples=[True])] = False,
-    counters: Annotated[bool, Query(description="counters only", examples=[True])] = False,
 ) -> StreamingResponse:
     """Every reading, anomaly and new device as it is stored, and the counters once a second.
 
@@ -54,9 +52,7 @@ async def live(
     disproved: forget it. `event: gap` says that this client read too slowly, and how many events it
     has missed.
     """
-    if anomalies and counters:
-        raise BadQueryError("counters", "not to be asked for with anomalies only", "both")
-    listener = Listener(device, quantity, anomalies, counters)
+    listener = Listener(device, quantity, anomalies)
     first = [] if anomalies else [event("counters", _counters(rooms.store.counts()))]
     return StreamingResponse(
         rooms.feed.listen(listener, first),
