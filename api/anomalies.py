@@ -1,18 +1,21 @@
-"""What is odd."""
+"""What is odd, and how people handle it (what they say of it is in remarks.py)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
 from api.devices import OneDevice, OneQuantity
-from api.house import Rooms, unheard
+from api.house import House, Rooms, unheard
 from api.paging import Cursor, Limit, place, word
 from api.readings import ALL_NS, Zone
 from api.shapes import AnomalyOut, Page, anomaly_out
 from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone
+from ingest.catalog import Catalog, Handled, Handling, handled
 from ingest.derived import Anomaly
+from ingest.errors import StoreUnavailable
 from ingest.store import Source
 
 router = APIRouter(prefix="/v1", tags=["anomalies"], route_class=Tables)
@@ -33,27 +36,71 @@ def anomalies(
         str | None, Query(description="such as spike, silence or imbalance", examples=["silence"])
     ] = None,
     open: Annotated[bool, Query(description="only those that last", examples=[True])] = False,
+    handling: Annotated[
+        Handling | None,
+        Query(description="only those that people handle so", examples=["acknowledged"]),
+    ] = None,
     tz: Zone = None,
     limit: Limit = 1000,
     cursor: Cursor = None,
 ) -> Page[AnomalyOut]:
-    """Anomalies that touch [start, end), the newest first."""
+    """Anomalies that touch [start, end), the newest first.
+
+    `end` says whether it lasts, by the readings; `handling` what people made of it, which is
+    another thing: an anomaly may be over and new, or last and be closed.
+    """
     where = rooms.where if tz is None else asked_zone(tz)
     span_ns = asked_span(start, end, where, ALL_NS)
     after = None if cursor is None else place(cursor, tuple[int, str])
-    found: list[Anomaly] = []
-    for anomaly in _behind(rooms.store, span_ns, device, open, after, limit + 1):
-        if kind in (None, anomaly.kind) and quantity in (None, anomaly.quantity):
-            found.append(anomaly)
-            if len(found) > limit:
-                break
+    behind = _behind(rooms.store, span_ns, device, open, after, limit + 1)
+    fitting: Iterator[Anomaly] = (
+        anomaly
+        for anomaly in behind
+        if kind in (None, anomaly.kind) and quantity in (None, anomaly.quantity)
+    )
+    if handling is not None:
+        fitting = _handled_so(rooms, fitting, handling, limit + 1)
+    found = list(islice(fitting, limit + 1))
     more = len(found) > limit
     found = found[:limit]
+    how = _handled(rooms, [anomaly.id for anomaly in found])
     return Page(
-        items=[anomaly_out(anomaly) for anomaly in found],
+        items=[
+            anomaly_out(anomaly, None if how is None else how.get(anomaly.id, Handled()))
+            for anomaly in found
+        ],
         next=word(found[-1].start_ns, found[-1].id) if more else None,
         note=None if found else unheard(rooms, device),
     )
+
+
+def _handled(rooms: House, ids: Sequence[str]) -> Mapping[str, Handled] | None:
+    """Return how anomalies are handled; None while the catalog is away: lists still come."""
+    try:
+        return asked_handled(rooms, ids)
+    except StoreUnavailable:
+        return None
+
+
+def asked_handled(rooms: House, ids: Sequence[str]) -> Mapping[str, Handled]:
+    """Return how those anomalies are handled that people spoke of; StoreUnavailable: not now."""
+
+    def ask(catalog: Catalog) -> dict[str, Handled]:
+        with catalog.changing() as connection:
+            return handled(connection, ids)
+
+    return rooms.catalog.asked(ask) if ids else {}
+
+
+def _handled_so(
+    rooms: House, anomalies: Iterator[Anomaly], handling: Handling, at_once: int
+) -> Iterator[Anomaly]:
+    """Yield those that are handled so; StoreUnavailable while nobody can tell which they are."""
+    while some := list(islice(anomalies, at_once)):
+        how = asked_handled(rooms, [anomaly.id for anomaly in some])
+        for anomaly in some:
+            if how.get(anomaly.id, Handled()).handling is handling:
+                yield anomaly
 
 
 def _behind(

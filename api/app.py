@@ -18,8 +18,10 @@ from api import (
     messages,
     metrics,
     problems,
+    quality,
     quarantine,
     readings,
+    remarks,
     sites,
 )
 from api.description import DescribedApi
@@ -68,6 +70,8 @@ def create_app(house: House) -> FastAPI:
         load,
         environment,
         anomalies,
+        remarks,
+        quality,
         quarantine,
         live,
     ):

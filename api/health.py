@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from api.house import Rooms
+from api.messages import RunOut, run_out
 from api.shapes import example
 from api.times import utc
 
@@ -73,6 +74,8 @@ class HealthOut(BaseModel):
         ],
         store={"kind": "embedded", "ok": True, "error": None},
         live={"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
+        waiting=0,
+        reprocess=None,
         problems=[],
     )
     status: str
@@ -81,6 +84,10 @@ class HealthOut(BaseModel):
     sources: list[SourceOut]
     store: StoreOut
     live: LiveOut
+    waiting: int = Field(description="messages that have arrived and are not yet on disk")
+    reprocess: RunOut | None = Field(
+        description="the reprocessing that runs, or the last one; null: none since the start"
+    )
     problems: list[str]
 
 
@@ -103,6 +110,7 @@ def health(rooms: Rooms) -> HealthOut:
         for s in rooms.sources()
     ]
     fault, behind_s = rooms.store_fault(), rooms.live.lag_s()
+    run = None if rooms.past is None else rooms.past.last_run()
     problems = [f"broker {s.url}: {s.error}" for s in sources if s.error]
     problems += [f"store: {fault}"] if fault else []
     problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
@@ -121,5 +129,7 @@ def health(rooms: Rooms) -> HealthOut:
             lag_s=round(behind_s, 3),
             error=rooms.live.fault,
         ),
+        waiting=rooms.waiting(),
+        reprocess=None if run is None else run_out(run),
         problems=problems,
     )

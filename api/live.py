@@ -47,8 +47,10 @@ async def live(
 ) -> StreamingResponse:
     """Every reading, anomaly and new device as it is stored, and the counters once a second.
 
-    `event: retracted` gives the id of an anomaly that later readings have disproved: forget it.
-    `event: gap` says that this client read too slowly, and how many events it has missed.
+    An anomaly comes again when people say something of it; its `handling` is null where only the
+    readings have changed it. `event: retracted` gives the id of an anomaly that later readings have
+    disproved: forget it. `event: gap` says that this client read too slowly, and how many events it
+    has missed.
     """
     listener = Listener(device, quantity, anomalies)
     first = [] if anomalies else [event("counters", _counters(rooms.store.counts()))]

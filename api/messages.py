@@ -161,7 +161,7 @@ def reprocess(
     run = _past(rooms).reprocess(device, start_ns, end_ns, trial)
     if run is None:
         raise ConflictError("a reprocessing runs already; GET /v1/reprocess tells how far it is")
-    return _run_out(run)
+    return run_out(run)
 
 
 @router.get("/reprocess")
@@ -170,7 +170,7 @@ def reprocessing(rooms: Rooms) -> RunOut:
     run = _past(rooms).last_run()
     if run is None:
         raise NotFoundError("nothing was reprocessed since the start; POST begins it")
-    return _run_out(run)
+    return run_out(run)
 
 
 _GONE = "its message is not kept: it is older than the archive, or came while nothing was kept"
@@ -215,7 +215,8 @@ def _reads(message: Message, received_ns: int) -> "list[dict[str, object]]":
     ]
 
 
-def _run_out(run: Run) -> RunOut:
+def run_out(run: Run) -> RunOut:
+    """Return a reprocessing as it is told."""
     first, last = ALL_NS
     return RunOut(
         device=run.device,

@@ -136,8 +136,11 @@ def install(app: FastAPI, headers: Mapping[str, str]) -> None:
 def _told(error: Mapping[str, Any]) -> dict[str, str]:
     """Return what the validation of a parameter says in this API's words."""
     name = str(error["loc"][-1])
+    if error["type"] == "json_invalid":
+        return {"parameter": "body", "expected": "JSON", "found": f'"{error["ctx"]["error"]}"'}
     if error["type"] == "missing":
         return {"parameter": name, "expected": "a value", "found": "none"}
     expected = str(error["msg"]).removeprefix("Input should be ").split(", unable to")[0]
-    found = f'"{str(error.get("input"))[:80]}"'
+    typed = str(error.get("input"))[:80].encode(errors="backslashreplace").decode()
+    found = f'"{typed}"'
     return {"parameter": name, "expected": expected, "found": found}

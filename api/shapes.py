@@ -1,6 +1,6 @@
 """The shapes of the answers: what others rely on, with an example each."""
 
-from typing import Any, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ from ingest.place import NOWHERE, Placed
 from ingest.quantity import quantity
 from ingest.reading import Quality, Rows, Series
 from ingest.store import Counts
+
+if TYPE_CHECKING:  # it brings SQLAlchemy along
+    from ingest.catalog import Handled
 
 Item = TypeVar("Item")
 Schema = dict[str, Any]
@@ -200,6 +203,8 @@ class AnomalyOut(BaseModel):
         expected=21.5,
         detector="spike@1",
         text="temperature of a81758fffe0546b2 jumped to 85 °C at …; usual is about 21.5 °C.",
+        handling="acknowledged",
+        remarks=2,
     )
     id: str
     device: str
@@ -213,6 +218,10 @@ class AnomalyOut(BaseModel):
     expected: float | None
     detector: str
     text: str
+    handling: Literal["new", "acknowledged", "closed"] | None = Field(
+        description="how far people are with it; null: not asked, or the catalog is away"
+    )
+    remarks: int | None = Field(description="how many remarks people made on it; null as above")
 
 
 class QuarantineOut(BaseModel):
@@ -284,8 +293,8 @@ def device_out(
     )
 
 
-def anomaly_out(anomaly: Anomaly) -> AnomalyOut:
-    """Return an anomaly as it is told."""
+def anomaly_out(anomaly: Anomaly, handled: "Handled | None" = None) -> AnomalyOut:
+    """Return an anomaly as it is told, and how people handle it where that is known."""
     return AnomalyOut(
         id=anomaly.id,
         device=anomaly.device,
@@ -299,6 +308,8 @@ def anomaly_out(anomaly: Anomaly) -> AnomalyOut:
         expected=anomaly.expected,
         detector=anomaly.detector,
         text=anomaly.text,
+        handling=None if handled is None else handled.handling.value,
+        remarks=None if handled is None else handled.remarks,
     )
 
 

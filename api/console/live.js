@@ -20,10 +20,11 @@ export class Live {
   /**
    * on       maps an event's name to what is done with its data
    * onState  gets (state, since ms): "connecting", "open", "reconnecting" or "stalled"
+   * staleMs  without a word for so long the feed counts as dead; one without counters may be quiet
    * onAgain  is called when the feed is back after a loss: what came meanwhile was not seen
    */
-  constructor({ path, on, onState, onAgain, clock = Date.now }) {
-    Object.assign(this, { path, on, onState, onAgain, clock });
+  constructor({ path, on, onState, onAgain, clock = Date.now, staleMs = STALE_MS }) {
+    Object.assign(this, { path, on, onState, onAgain, clock, staleMs });
     this.state = "connecting";
     this.since = clock();
   }
@@ -77,7 +78,7 @@ export class Live {
   }
 
   #watch() {
-    if (this.#source?.readyState === EventSource.OPEN && this.clock() - this.#heard > STALE_MS) {
+    if (this.#source?.readyState === EventSource.OPEN && this.clock() - this.#heard > this.staleMs) {
       this.#become("stalled");
       this.#open();
     }

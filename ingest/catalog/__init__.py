@@ -11,6 +11,16 @@ from ingest.catalog.errors import CatalogError
 from ingest.catalog.files import exported, geojson, imported
 from ingest.catalog.nouns import NOUNS, Field, Noun
 from ingest.catalog.people import Deed, KeyRow, add_key, deeds, keys, note, revoke_key
+from ingest.catalog.remarks import (
+    Handled,
+    Handling,
+    Remark,
+    Say,
+    handled,
+    handling_of,
+    remark,
+    remarks_of,
+)
 from ingest.catalog.watch import CatalogWatch
 
 __all__ = [
@@ -20,16 +30,24 @@ __all__ = [
     "CatalogWatch",
     "Deed",
     "Field",
+    "Handled",
+    "Handling",
     "KeyRow",
     "Noun",
+    "Remark",
+    "Say",
     "add_key",
     "checked",
     "deeds",
     "exported",
     "geojson",
+    "handled",
+    "handling_of",
     "imported",
     "keys",
     "note",
     "open_catalog",
+    "remark",
+    "remarks_of",
     "revoke_key",
 ]

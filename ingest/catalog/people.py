@@ -81,6 +81,4 @@ def deeds(
         if tenant is not None:
             asked = asked.where(AUDIT.c.tenant == tenant)
         rows = connection.execute(asked).mappings()
-        return [
-            (row["number"], Deed(**{name: row[name] for name in Deed._fields})) for row in rows
-        ]
+        return [(row["number"], Deed(**{name: row[name] for name in Deed._fields})) for row in rows]

@@ -247,6 +247,9 @@ class Source(Protocol):
         after: only those behind this (start_ns, id) in that order, for paging.
         """
 
+    def anomaly(self, id: str) -> Anomaly | None:
+        """Return the anomaly of this id; None: there is none, or it was retracted."""
+
     def quarantined(
         self, *, before: int | None = None, limit: int = 100, payload_bytes: int | None = 1024
     ) -> list[Quarantined]:

@@ -245,6 +245,11 @@ class Questions(ABC):
         found = self._all(f"SELECT * FROM anomalies {where} {order}", *args)
         return [Anomaly(*row) for row in found]
 
+    def anomaly(self, id: str) -> Anomaly | None:
+        """Return the anomaly of this id; None: there is none, or it was retracted."""
+        found = self._all("SELECT * FROM anomalies WHERE id = ?", text(id))
+        return Anomaly(*found[0]) if found else None
+
     def quarantined(
         self, *, before: int | None = None, limit: int = 100, payload_bytes: int | None = 1024
     ) -> list[Quarantined]:

@@ -17,6 +17,8 @@ def test_health_is_ok_while_nothing_is_wrong(client):
         "sources": [],
         "store": {"kind": "embedded", "ok": True, "error": None},
         "live": {"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
+        "waiting": 0,
+        "reprocess": None,
         "problems": [],
     }
 
@@ -197,7 +199,7 @@ def test_anomalies_come_newest_first_and_keep_to_the_filters(client):
     ]  # fmt: skip
     assert list(body["items"][0]) == [
         "id", "device", "quantity", "channel", "kind", "start", "end", "score", "value",
-        "expected", "detector", "text",
+        "expected", "detector", "text", "handling", "remarks",
     ]  # fmt: skip
 
     def ids(**query: str) -> list[str]:

@@ -92,6 +92,8 @@ def test_an_anomaly_is_one_by_its_id_and_can_be_taken_back(store):
     twice = [_anomaly("c", 1), _anomaly("c", 1, 2)]
     store.put_derived(Derived(Windows.none(), NO_SPANS, twice, ["nobody"]))
     assert [(one.id, one.end_ns) for one in store.anomalies()] == [("a", 8), ("c", 2)]
+    assert store.anomaly("c") == _anomaly("c", 1, 2)
+    assert store.anomaly("b") is None
 
 
 def test_anomalies_that_touch_a_span_are_found_also_open_ones_and_instants(store):
