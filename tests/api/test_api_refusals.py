@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 
 PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windows", "energy",
-         "anomalies", "quality", "quarantine"]  # fmt: skip
+         "energy/heatmap", "anomalies", "quality", "quarantine"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,8 @@ PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windo
         ("/v1/readings?device=x&start=1600-01-01", "start: expected a year from 1678 to 2261"),
         ("/v1/energy?device=x&strat=2026-01-01", "parameter: expected one of against, by, channel"),
         ("/v1/health?verbose=1", 'parameter: expected no parameter at all, found "verbose"'),
+        ("/v1/energy/heatmap?show=heat", "show: expected 'power' or 'energy'"),
+        ("/v1/energy/heatmap?start=2020-01-01", "start, end: expected a span of 1 to 400 days"),
         ("/v1/latest?device=a&device=b", "device: expected one value"),
     ],
 )

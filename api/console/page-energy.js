@@ -1,0 +1,199 @@
+/** The planners' page: what flowed where and when, beside another time; all of it in the address. */
+
+import "./page-energy-words.js";
+import { collect, get, now } from "./api.js";
+import { byId, el, showState } from "./dom.js";
+import { savePicture, saveTable } from "./download.js";
+import { colour, draw, escape, layoutOf } from "./plot.js";
+import { quantityName, scale, valueText } from "./quantities.js";
+import { startShell } from "./shell.js";
+import { number, percent, t, tOr, ZONE, zoneOffset } from "./text.js";
+
+const CHOSEN = ["quantity", "tenant", "district", "sector", "site", "device", "start", "end"];
+const NAMES = [...CHOSEN, "by", "per", "against"];
+const BELOW = { year: "month", month: "day", day: "hour" };
+let choices = null;
+let answer = null;
+let asking = null;
+
+function localDay(ms) {
+  return new Date(ms + zoneOffset(ms)).toISOString().slice(0, 10);
+}
+
+function state() {
+  const today = localDay(now());
+  const first = {
+    quantity: "active_energy_import",
+    start: `${today.slice(0, 8)}01`,
+    end: localDay(now() + 864e5),
+    by: "day",
+    per: "all",
+  };
+  return { ...first, ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))) };
+}
+
+function go(change) {
+  const parts = Object.entries({ ...state(), ...change }).filter(([, value]) => value);
+  location.hash = new URLSearchParams(parts).toString();
+}
+
+function query(names) {
+  const found = state();
+  return Object.fromEntries([...names.map((name) => [name, found[name] || null]), ["tz", ZONE]]);
+}
+
+function renderChoice() {
+  const found = state();
+  const field = (name, control) => el("label", {}, t(`ep.${name}`), control);
+  const options = (name, values, word) => {
+    const all = found[name] && !values.includes(found[name]) ? [found[name], ...values] : values;
+    const items = all.map((value) => el("option", { value, text: value ? word(value) : t("ep.all"), selected: value === (found[name] ?? "") }));
+    return field(name, el("select", { name }, ...items));
+  };
+  const same = (value) => value;
+  const { sites, series } = choices;
+  const distinct = (name) => ["", ...new Set(sites.map((one) => one[name]).filter(Boolean))];
+  const registers = series.filter((one) => one.kind === "register" && ["Wh", "m3"].includes(one.unit));
+  const devices = registers.filter((one) => one.quantity === found.quantity).map((one) => one.device);
+  const word = (value) => t(`ep.${value}`);
+  const input = (name) => field(name, el("input", { name, type: "date", value: found[name] ?? "" }));
+  byId("choice").replaceChildren(
+    options("quantity", [...new Set(registers.map((one) => one.quantity))], quantityName),
+    ...["tenant", "district", "sector"].map((name) => options(name, distinct(name), same)),
+    options("site", distinct("id"), (id) => sites.find((one) => one.id === id)?.name || id),
+    options("device", ["", ...new Set(devices)], same),
+    ...["start", "end"].map(input),
+    options("by", ["hour", "day", "month", "year"], word),
+    options("per", ["all", "tenant", "district", "sector", "site", "device"], word),
+    input("against"),
+    el("button", { class: "button", text: t("ep.show") }),
+  );
+}
+
+async function load() {
+  asking?.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  answer = null;
+  for (const name of ["sums", "heat"]) showState(byId(`${name}-state`), "loading", t("ep.loading"));
+  const again = { label: t("retry"), run: load };
+  try {
+    choices ??= {
+      sites: (await collect("v1/sites", {}, { signal })).items,
+      series: (await collect("v1/series", {}, { signal })).items,
+    };
+    renderChoice();
+    const sums = (await collect("v1/energy/sums", query(NAMES), { signal })).items;
+    answer = { sums, heat: null };
+    render();
+    answer.heat = await get("v1/energy/heatmap", query(CHOSEN), signal);
+    render();
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    const names = answer ? ["heat"] : ["sums", "heat"];
+    for (const name of names) showState(byId(`${name}-state`), "error", error.message, again);
+  }
+}
+
+const periodText = (one) => ({ year: 4, month: 7, day: 10 })[state().by]
+  ? one.start.slice(0, { year: 4, month: 7, day: 10 }[state().by])
+  : `${one.start.slice(0, 10)} ${one.start.slice(11, 16)} ${one.start.slice(19)}`;
+
+function below(one) {
+  const { by } = state();
+  const day = one.end.slice(0, 10);
+  return BELOW[by] ? { start: one.start.slice(0, 10), end: day, by: BELOW[by], against: one.against ? one.against.start.slice(0, 10) : "" } : null;
+}
+
+function render() {
+  if (!answer) return;
+  const csv = (names, more) => {
+    const parts = Object.entries({ ...query(names), ...more, format: "csv" }).filter(([, value]) => value);
+    return `v1/energy/sums?${new URLSearchParams(parts)}`;
+  };
+  const name = `emscher-${state().quantity}-${state().start}`;
+  const own = [`${name}-${state().by}.csv`, `${name}-quarter-hours.csv`];
+  const quarters = csv(CHOSEN, { by: "quarter_hour" });
+  Object.assign(byId("sums-csv").dataset, { path: csv(NAMES, {}), name: own[0] });
+  Object.assign(byId("heat-csv").dataset, { path: quarters, name: own[1] });
+  const known = answer.sums.some((one) => one.value !== null);
+  showState(byId("sums-state"), known ? null : "empty", t("ep.none"));
+  const columns = ["period", "group", "value", "quality", "coverage", "corrections", "m2", "other", "change"];
+  byId("sums-head").replaceChildren(el("tr", {}, ...columns.map((one) => el("th", { scope: "col", text: t(`ep.${one}`) }))));
+  byId("sums-body").replaceChildren(...answer.sums.map(row));
+  paint().catch((error) => showState(byId("sums-state"), "error", error.message));
+}
+
+function row(one) {
+  const deeper = below(one);
+  const period = deeper
+    ? el("a", { href: `#${new URLSearchParams(Object.entries({ ...state(), ...deeper }).filter(([, v]) => v))}`, text: periodText(one) })
+    : periodText(one);
+  const other = one.against;
+  const words = other?.quality ? ` · ${tOr(`quality.${other.quality}`, other.quality)} · ${percent(other.coverage)}` : "";
+  const raw = other?.change;
+  const change = typeof raw === "number" ? Math.round(raw * 1000) / 1000 : null;
+  const missing = one.missing ? ` · ${t("ep.more", { n: one.meters, of: one.meters + one.missing })}` : "";
+  const quality = one.quality ? tOr(`quality.${one.quality}`, one.quality) : "–";
+  return el("tr", {},
+    el("th", { scope: "row" }, period),
+    el("td", { text: one.group === "all" ? t("ep.all") : one.group ?? "–" }),
+    el("td", { class: "number", text: valueText(one.value, one.unit) }),
+    el("td", { text: one.provisional ? `${quality} · ${t("quality.provisional")}` : quality }),
+    el("td", { text: percent(one.coverage) + missing }),
+    el("td", { class: "number", text: number(one.corrections) }),
+    el("td", { class: "number", text: valueText(one.per_m2, one.unit) }),
+    el("td", { text: other ? valueText(other.value, one.unit) + words : "–" }),
+    el("td", { class: "number", text: typeof change === "number" ? `${change > 0 ? "+" : ""}${number(change * 100, 1)}\u00a0%` : "–" }),
+  );
+}
+
+async function paint() {
+  const { sums, heat } = answer;
+  const most = Math.max(0, ...sums.map((one) => Math.max(one.value ?? 0, one.against?.value ?? 0)));
+  const { factor, sign } = scale(sums[0]?.unit, most);
+  const bars = (value, shade) => ({
+    type: "bar", x: sums.map((_, at) => at), y: sums.map((one) => (value(one) === null ? null : value(one) * factor)),
+    marker: { color: colour(shade) }, hoverinfo: "text", textposition: "none",
+    hovertext: sums.map((one) => escape(`${periodText(one)} ${one.group ?? ""}: ${valueText(value(one), one.unit)}`)),
+  });
+  const compared = state().against ? [bars((one) => one.against?.value ?? null, "line-strong")] : [];
+  const node = byId("sums-plot");
+  const every = Math.max(1, Math.ceil(sums.length / Math.max(2, node.clientWidth / 110)));
+  const ticks = sums.map((_, at) => at).filter((at) => at % every === 0);
+  const x = { tickvals: ticks, ticktext: ticks.map((at) => escape(periodText(sums[at]))) };
+  await draw(node, [...compared, bars((one) => one.value, "accent")], layoutOf(node, { x, y: { ticksuffix: ` ${sign}`, rangemode: "tozero" } }));
+  if (!heat || answer.heat !== heat) return;
+  const clocks = Array.from({ length: 96 }, (_, k) => `${String(k >> 2).padStart(2, "0")}:${String((k % 4) * 15).padStart(2, "0")}`);
+  const cells = heat.days.map((day) => clocks.map((clock) => day.clock.flatMap((own, at) => (own === clock && day.values[at] !== null ? [at] : []))));
+  const mean = (day, own) => own.reduce((sum, at) => sum + heat.days[day].values[at], 0) / own.length;
+  const z = cells.map((line, day) => line.map((own) => (own.length ? mean(day, own) : null)));
+  const text = cells.map((line, day) => line.map((own, k) => escape(`${heat.days[day].day} ${clocks[k]}: ${own.map((at) => `${valueText(heat.days[day].values[at], heat.unit)} (${tOr(`quality.${heat.days[day].qualities[at]}`, "")})`).join(" + ") || "–"}`)));
+  showState(byId("heat-state"), z.flat().some((one) => one !== null) ? null : "empty", t("ep.none"));
+  const place = byId("heat-plot");
+  const trace = { type: "heatmap", z, x: clocks.map((_, k) => k), y: heat.days.map((day) => day.day), text, hoverinfo: "text", showscale: false, colorscale: [[0, colour("accent-soft")], [1, colour("accent")]] };
+  const hours = [0, 6, 12, 18].map((h) => h * 4);
+  await draw(place, [trace], layoutOf(place, { x: { tickvals: hours, ticktext: hours.map((k) => clocks[k]) }, y: { type: "category", autorange: "reversed" } }));
+}
+
+byId("choice").addEventListener("submit", (event) => {
+  event.preventDefault();
+  go(Object.fromEntries(new FormData(event.target)));
+});
+for (const name of ["sums", "heat"]) {
+  const failed = (error) => showState(byId(`${name}-state`), "error", error.message);
+  byId(`${name}-png`).addEventListener("click", () => {
+    savePicture(byId(`${name}-plot`), `emscher-${name}-${state().start}`).catch(failed);
+  });
+  byId(`${name}-csv`).addEventListener("click", (event) => {
+    const { path, name: file } = event.target.dataset;
+    if (path) saveTable(path, file).catch(failed);
+  });
+}
+addEventListener("hashchange", load);
+addEventListener("resize", render);
+startShell("energy", () => {
+  if (choices) renderChoice();
+  render();
+});
+load();
