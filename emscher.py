@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from api.client import query
+from api.key_commands import key_app
 from api.message_commands import origin, quarantine_app, reprocess
 from fleet.commands import add_commands
 from fleet.sim_commands import sim_app
@@ -31,6 +32,7 @@ from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
     from analytics.live import Live
+    from api.gate import Guard
     from api.house import House
     from api.live import Teller
     from fleet.demo import Progress as DemoProgress
@@ -111,18 +113,25 @@ def up(
 async def _run(settings: "Settings") -> None:
     """Start the rooms, the intake first; run until a signal says stop; store what was accepted."""
     from api.feed import Feed
+    from api.guarding import check_keys, guard_of
     from api.house import House
     from api.live import Teller
     from api.server import listening_on
     from gateway.service import Gateway
     from gateway.session import client_id
-    from ingest.catalog import CatalogWatch, open_catalog
+    from ingest.catalog import CatalogError, CatalogWatch, open_catalog
     from ingest.intake import Committed, Intake
     from ingest.past import Past
 
     started_ns, stop, loop = time.time_ns(), asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    host = host_port(settings.http)[0]
+    try:
+        if made := check_keys(settings, host):
+            log.warning(made)
+    except CatalogError as fault:  # nobody is let in until it is there, but readings are kept
+        log.warning("no key can be looked up", why=str(fault))
     with contextlib.ExitStack() as stack:
         listening = stack.enter_context(listening_on(settings.http, *host_port(settings.http)))
         store = stack.enter_context(contextlib.closing(_opened(settings)))
@@ -176,7 +185,10 @@ async def _run(settings: "Settings") -> None:
             all_frames=intake.frames.total,
             catalog=watch,
         )
-        await _serve(house, listening, settings, embedded, next(iter(brokers.values())), stop)
+        guard = guard_of(settings, host, watch)
+        await _serve(
+            house, guard, listening, settings, embedded, next(iter(brokers.values())), stop
+        )
         out.print("Storing what was accepted …")
         if not await asyncio.to_thread(gateway.drain, DRAIN_S):
             log.warning("the store did not take the last messages; their broker keeps them")
@@ -214,6 +226,7 @@ def _analysis(
 
 async def _serve(
     house: "House",
+    guard: "Guard",
     listening: socket.socket,
     settings: "Settings",
     embedded: "EmbeddedBroker | None",
@@ -225,7 +238,7 @@ async def _serve(
     from api.server import Server
     from gateway.broker import mind
 
-    server = Server(create_app(house))
+    server = Server(create_app(house, guard))
     tasks = [asyncio.create_task(server.serve(sockets=[listening]))]
     if embedded is not None:
         tasks.append(asyncio.create_task(mind(embedded, stop)))
@@ -244,8 +257,8 @@ async def _serve(
     )
     for source in house.sources():
         out.print(f"  readings from {source.url}, kept in {settings.data}", highlight=False)
-    if host not in ("127.0.0.1", "::1"):
-        log.warning("anyone who reaches this address can read everything", http=settings.http)
+    if await asyncio.to_thread(guard.is_open):
+        out.print("  open to everybody at this machine, as there is no key: `emscher key --help`")
     # What stands now stands till the end: looking for cycles in it held all up for 0.2 s each time.
     gc.collect()
     gc.freeze()
@@ -315,6 +328,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
+app.add_typer(key_app(settings_from), name="key")
 app.add_typer(sim_app(_broker), name="sim")
 
 

@@ -16,6 +16,7 @@ from api import (
     heatmap,
     live,
     load,
+    login,
     messages,
     metrics,
     problems,
@@ -27,8 +28,10 @@ from api import (
 )
 from api.description import DescribedApi
 from api.fresh import Fresh
+from api.gate import Gate, Guard
 from api.house import House
 from api.problems import BadQueryError
+from api.sight import Sights
 
 _ABOUT = """
 Readings, windows, energy and anomalies of a city's meters and sensors.
@@ -49,8 +52,8 @@ _HEADERS = {
 }
 
 
-def create_app(house: House) -> FastAPI:
-    """Return the application that answers from this house."""
+def create_app(house: House, guard: Guard | None = None) -> FastAPI:
+    """Return the application that answers from this house; guard None: whoever asks."""
     app = DescribedApi(
         title="Emscher",
         version=house.version,
@@ -59,7 +62,7 @@ def create_app(house: House) -> FastAPI:
         docs_url=None,  # FastAPI's pages fetch their scripts from elsewhere; ours is in console.py
         redoc_url=None,
     )
-    app.state.house = house
+    app.state.house, app.state.guard, app.state.narrowed = house, guard, Sights()
     for room in (
         health,
         devices,
@@ -76,6 +79,7 @@ def create_app(house: House) -> FastAPI:
         quality,
         quarantine,
         live,
+        login,
     ):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)
@@ -83,6 +87,7 @@ def create_app(house: House) -> FastAPI:
     problems.install(app, _HEADERS)
     app.add_middleware(Fresh)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(Gate, guard=guard)
     app.add_middleware(_Headers)
     return app
 

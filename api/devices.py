@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query
 
-from api.house import House, Rooms, unheard
+from api.house import House, Rooms, Whole, unheard
 from api.paging import Cursor, Limit, place, word
 from api.shapes import (
     CountersOut,
@@ -36,7 +36,7 @@ OneQuantity = Annotated[
 
 
 @router.get("/counters", tags=["operation"])
-def counters(rooms: Rooms) -> CountersOut:
+def counters(rooms: Whole) -> CountersOut:
     """How every message ended since the store was made."""
     return counters_out(rooms.store.counts())
 

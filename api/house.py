@@ -5,16 +5,18 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from api.feed import Feed
+from api.problems import ForbiddenError
 from ingest.errors import StoreUnavailable
 from ingest.frames import Frames
 from ingest.intake import Retried
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
 from ingest.past import Past
 from ingest.place import Placed, Site
-from ingest.store import Store
+from ingest.store import Source as Readings
 
 if TYPE_CHECKING:
     from ingest.catalog import Catalog as Book
@@ -126,11 +128,12 @@ class House:
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
     catalog      what people know of meters, sites and where devices are
+    tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     """
 
-    store: Store
+    store: Readings
     live: Live
     feed: Feed
     sources: Callable[[], Sequence[Source]]
@@ -146,6 +149,7 @@ class House:
     frames: Callable[[str], Frames | None] = lambda device: None
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
     catalog: Catalog = field(default_factory=_NoCatalog)
+    tenant: str | None = None
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""
@@ -160,12 +164,30 @@ class House:
         return self.catalog.placed()
 
 
-def _house(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+def _house(asked: HTTPConnection) -> House:
+    """Return the house as whoever asks may see it."""
+    house: House = asked.app.state.house
+    tenant = asked.state.asker.tenant
+    if tenant is None:
+        return house
+    narrowed: House = asked.app.state.narrowed(house, tenant)
+    return narrowed
 
 
 Rooms = Annotated[House, Depends(_house)]
+
+
+def _whole(rooms: Rooms) -> House:
+    if rooms.tenant is not None:
+        raise ForbiddenError(
+            "this is about the whole installation: expected a key without a tenant, found one of"
+            f" {rooms.tenant}"
+        )
+    return rooms
+
+
+Whole = Annotated[House, Depends(_whole)]
+"""For what can't be told apart by tenant: others are refused."""
 
 
 def unheard(rooms: House, device: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from api.house import Rooms
+from api.house import House, Rooms, Whole
 from api.problems import ConflictError, NotFoundError
 from api.readings import ALL_NS, wanted_of
 from api.shapes import READING, ReadingOut, example, readings_out
@@ -120,11 +120,12 @@ def origin(
                 OriginOut(
                     reading=ReadingOut.model_validate(readings_out(row, series)[0]),
                     received=utc(int(row.received_ns[0])),
-                    message=None if one is None else _message(one),
-                    note=_GONE if one is None else None,
+                    message=message,
+                    note=_GONE if one is None else _OTHERS if message is None else None,
                     replaced=[],
                 )
                 for row, one in found
+                for message in [None if one is None else _shown(rooms, one)]
             ]
             return told[0].model_copy(update={"replaced": told[1:]})
     raise NotFoundError(
@@ -134,7 +135,7 @@ def origin(
 
 @router.post("/reprocess")
 def reprocess(
-    rooms: Rooms,
+    rooms: Whole,
     device: Annotated[
         str | None, Query(description="one device; all without it", examples=["plug"])
     ] = None,
@@ -165,7 +166,7 @@ def reprocess(
 
 
 @router.get("/reprocess")
-def reprocessing(rooms: Rooms) -> RunOut:
+def reprocessing(rooms: Whole) -> RunOut:
     """How far the reprocessing is that runs, or what came of the last one."""
     run = _past(rooms).last_run()
     if run is None:
@@ -174,6 +175,17 @@ def reprocessing(rooms: Rooms) -> RunOut:
 
 
 _GONE = "its message is not kept: it is older than the archive, or came while nothing was kept"
+
+_OTHERS = "its message tells of devices of others too, so it is not shown to a key of a tenant"
+
+
+def _shown(rooms: House, one: Origin) -> MessageOut | None:
+    """Return a message; None where whoever asks may not see all that it tells of."""
+    message = _message(one)
+    told = {str(read["device"]) for read in message.reads}
+    if rooms.tenant is not None and any(rooms.store.device(device) is None for device in told):
+        return None
+    return message
 
 
 def _past(rooms: Rooms) -> Past:

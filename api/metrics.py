@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from api.house import House, Rooms
+from api.house import House, Whole
 
 router = APIRouter(tags=["operation"])
 
@@ -24,7 +24,7 @@ emscher_received_total 1200.0
         200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _EXAMPLE}}}
     },
 )
-def metrics(rooms: Rooms) -> Response:
+def metrics(rooms: Whole) -> Response:
     """Counters and gauges in the Prometheus text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Emscher(rooms))

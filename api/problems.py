@@ -1,9 +1,13 @@
 """Every error as a problem document (RFC 9457): what was expected, what was found.
 
 ApiError
-├── BadQueryError   422  a parameter is not what it must be
-├── NotFoundError   404  there is no such thing
-└── ConflictError   409  not now: something else is under way
+├── BadQueryError     422  a parameter is not what it must be
+├── UnknownAskerError 401  nobody knows who asks
+├── ForbiddenError    403  who asks may not
+├── NotFoundError     404  there is no such thing
+├── ConflictError     409  not now: something else is under way
+├── TooManyError      429  not so often
+└── NotNowError       503  what is needed for it is away
 """
 
 from collections.abc import Mapping
@@ -15,6 +19,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 
 from ingest.errors import StoreUnavailable
 
@@ -62,6 +67,34 @@ class BadQueryError(ApiError):
         super().__init__(f'{name}: expected {expected}, found "{str(found)[:80]}"')
 
 
+class UnknownAskerError(ApiError):
+    """Nobody knows who asks."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class ForbiddenError(ApiError):
+    """Who asks is known, and may not."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class TooManyError(ApiError):
+    """Who asks has asked too often; `wait_s` says when to come again."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, wait_s: int) -> None:
+        super().__init__(detail)
+        self.wait_s = wait_s
+
+
+class NotNowError(ApiError):
+    """What is needed for it is away."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class NotFoundError(ApiError):
     """There is no such thing here."""
 
@@ -74,7 +107,7 @@ class ConflictError(ApiError):
     status = HTTPStatus.CONFLICT
 
 
-def problem(request: Request, status: int, detail: str, **more: object) -> JSONResponse:
+def problem(request: HTTPConnection, status: int, detail: str, **more: object) -> JSONResponse:
     """Return a problem document as the answer to a request."""
     body = {
         "type": "about:blank",
@@ -86,6 +119,16 @@ def problem(request: Request, status: int, detail: str, **more: object) -> JSONR
     return JSONResponse({**body, **more}, status_code=status, media_type=MEDIA_TYPE)
 
 
+def told(request: HTTPConnection, error: ApiError) -> JSONResponse:
+    """Return what a client is told of an error, with the headers that belong to it."""
+    answer = problem(request, error.status, error.detail)
+    if isinstance(error, UnknownAskerError):
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="emscher"'
+    if isinstance(error, TooManyError):
+        answer.headers["Retry-After"] = str(error.wait_s)
+    return answer
+
+
 def install(app: FastAPI, headers: Mapping[str, str]) -> None:
     """Answer every error of this application with a problem document.
 
@@ -94,7 +137,7 @@ def install(app: FastAPI, headers: Mapping[str, str]) -> None:
 
     @app.exception_handler(ApiError)
     async def _(request: Request, error: ApiError) -> JSONResponse:
-        return problem(request, error.status, error.detail)
+        return told(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:

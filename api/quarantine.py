@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.house import Rooms
+from api.house import Whole
 from api.paging import Cursor, Limit, place, word
 from api.problems import NotFoundError
 from api.shapes import Page, QuarantineOut, RetriedOut
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["operation"], route_class=Tables)
 
 
 @router.get("/quarantine", dependencies=AS_TABLE)
-def quarantine(rooms: Rooms, limit: Limit = 100, cursor: Cursor = None) -> Page[QuarantineOut]:
+def quarantine(rooms: Whole, limit: Limit = 100, cursor: Cursor = None) -> Page[QuarantineOut]:
     """Messages that could not be understood, the newest first, each with the first 1024 bytes."""
     before = None if cursor is None else place(cursor, tuple[int])[0]
     found = rooms.store.quarantined(before=before, limit=limit + 1)
@@ -31,7 +31,7 @@ def quarantine(rooms: Rooms, limit: Limit = 100, cursor: Cursor = None) -> Page[
 
 @router.post("/quarantine/retry")
 def retry(
-    rooms: Rooms,
+    rooms: Whole,
     rule: Annotated[
         str | None, Query(description="only those refused by this rule", examples=["payload codec"])
     ] = None,
@@ -47,7 +47,7 @@ def retry(
 
 @router.get("/quarantine/{number}")
 def quarantined(
-    rooms: Rooms, number: Annotated[int, Path(ge=1, lt=2**63, description="its id", examples=[1])]
+    rooms: Whole, number: Annotated[int, Path(ge=1, lt=2**63, description="its id", examples=[1])]
 ) -> QuarantineOut:
     """One refused message with all of its bytes."""
     found = rooms.store.quarantined_one(number)
