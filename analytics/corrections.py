@@ -76,6 +76,11 @@ def corrections_of(whole: Unwrapped, unit: str) -> list[Correction]:
     return found
 
 
+def step_name(kind: int) -> str:
+    """Return what a step of a register is called: "climb", "gap", or as its correction is."""
+    return _NAMES.get(kind, "gap" if kind == register.GAP else "climb")
+
+
 def _note(whole: Unwrapped, i: int, before: int | None, unit: str, run: int) -> str:
     judged, value = whole.judged, whole.rows.value
     kind = int(judged.kind[i])

@@ -84,8 +84,17 @@ def energy(
 
     where  the zone of the register's typical week · facts  what people know of its meters
     """
+    series = source.name_of(number)
+    whole = unwrapped_of(source, number, where, facts)
+    return periods(whole, edges_ns, quantity(series.quantity).unit)
+
+
+def unwrapped_of(
+    source: Source, number: int, where: tzinfo = UTC, facts: RegisterFacts = NOTHING_KNOWN
+) -> Unwrapped:
+    """Return a register with all its steps judged; arguments as those of `energy`."""
     rows = source.scan([number], -ALWAYS_NS, ALWAYS_NS)
-    return _energy(source, source.name_of(number), rows, edges_ns, where, facts)
+    return _unwrapped(source, source.name_of(number), rows, where, facts)
 
 
 def energies(
@@ -115,9 +124,15 @@ def _energy(
     where: tzinfo,
     facts: RegisterFacts,
 ) -> list[Period]:
-    unit = quantity(series.quantity).unit
+    whole = _unwrapped(source, series, rows, where, facts)
+    return periods(whole, edges_ns, quantity(series.quantity).unit)
+
+
+def _unwrapped(
+    source: Source, series: Series, rows: Rows, where: tzinfo, facts: RegisterFacts
+) -> Unwrapped:
     known = with_serials(source, series, facts)
-    return periods(unwrapped(valid(rows), unit, where, known), edges_ns, unit)
+    return unwrapped(valid(rows), quantity(series.quantity).unit, where, known)
 
 
 def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Period]:

@@ -45,6 +45,7 @@ class Unwrapped:
     rate_max  units per hour, the most that can flow; is_known: people told it
     profile   the typical week, where there is one
     settled   rows about which a person has decided
+    multiplier (n,)  the ratio of the transformers at each row
     """
 
     rows: Rows
@@ -54,6 +55,7 @@ class Unwrapped:
     is_known: bool
     profile: profile.Profile | None
     settled: NDArray[np.bool_]
+    multiplier: NDArray[np.float64]
 
     @property
     def gap_ns(self) -> int:
@@ -86,7 +88,7 @@ def unwrapped(
     if week is not None:
         _estimate(time_ns, judged, week, known.limits.rate_max)
     u = spread.cumulative(judged.amount, judged.good)
-    return Unwrapped(rows, judged, u, known.limits, known.is_known, week, settled)
+    return Unwrapped(rows, judged, u, known.limits, known.is_known, week, settled, made.multiplier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
 """GET /v1/energy: what flowed, by calendar period, with quality, coverage and corrections."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import tzinfo
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from fastapi import APIRouter, Query
 from numpy.typing import NDArray
 
 from analytics.calendar import PERIODS_MAX, By, edges
+from analytics.corrections import Correction
 from analytics.crosscheck import by_power
 from analytics.energy import Period, energy, registers
 from analytics.sums import Sum
@@ -21,6 +23,7 @@ from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local, utc
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
+from ingest.store import SeriesSpan
 
 router = APIRouter(prefix="/v1", tags=["energy"], route_class=Tables)
 
@@ -56,23 +59,13 @@ def read_energy(
     them. Nothing is claimed before the first and after the last reading.
     """
     where = rooms.where if tz is None else asked_zone(tz)
-    found = registers(rooms.store, device)
-    chosen = [
-        series
-        for series in found
-        if (quantity is None or series.quantity == quantity)
-        and (channel is None or series.channel == channel)
-    ]
-    if not chosen:
-        note = unheard(rooms, device) or _no_register(device, found)
+    asked_for = chosen_register(rooms, device, quantity, channel)
+    span, also = asked_for.span, asked_for.note
+    if span is None:
         return EnergyPage(
-            items=[], next=None, note=note, device=device, quantity=quantity, channel=channel
+            items=[], next=None, note=also, device=device, quantity=quantity, channel=channel
         )
-    series = chosen[0]
-    # Nobody should take one tariff for the whole.
-    same = [one for one in chosen if one.quantity == series.quantity]
-    also = f"one of several: choose by channel among {told_series(same)}" if same[1:] else None
-    span = next(s for s in rooms.store.series(device) if s.series == series)
+    series = span.series
     start_ns, end_ns = asked_span(start, end, where, (span.first_ns, span.last_ns))
     from_ns = start_ns
     if cursor is not None:
@@ -117,37 +110,66 @@ def read_energy(
             quality=None if period.quality is None else period.quality.word,
             coverage=period.coverage,
             provisional=period.provisional,
-            status=_letter(period),
+            status=letter_of(period),
             uncertainty=period.uncertainty,
             known_from=local(period.known_from_ns, where) if period.quality is not None else None,
             known_to=local(period.known_to_ns, where) if period.quality is not None else None,
             method=period.method,
             by_power=power,
             against=told(period.value, other, where),
-            corrections=_corrections(rooms, period),
+            corrections=corrections_out(period.corrections, rooms.where),
         )
         for period, power, other in zip(asked, found_by_power, others, strict=True)
     ]
     return page
 
 
-def _letter(period: Period) -> str | None:
+class Register(NamedTuple):
+    """The register that a question means; None: there is none, and the note says why."""
+
+    span: SeriesSpan | None
+    note: str | None
+
+
+def chosen_register(
+    rooms: House, device: str, quantity: str | None, channel: str | None
+) -> Register:
+    """Return which register of a device is meant, with a word where it is one of several."""
+    found = registers(rooms.store, device)
+    chosen = [
+        series
+        for series in found
+        if (quantity is None or series.quantity == quantity)
+        and (channel is None or series.channel == channel)
+    ]
+    if not chosen:
+        return Register(None, unheard(rooms, device) or _no_register(device, found))
+    series = chosen[0]
+    # Nobody should take one tariff for the whole.
+    same = [one for one in chosen if one.quantity == series.quantity]
+    also = f"one of several: choose by channel among {told_series(same)}" if same[1:] else None
+    return Register(next(s for s in rooms.store.series(device) if s.series == series), also)
+
+
+def letter_of(period: Period) -> str | None:
+    """Return a period's status as a German metering operator writes it; None: nothing is known."""
     if period.quality is None:
         return None
     return period.quality.letter(provisional=period.provisional)
 
 
-def _corrections(rooms: House, period: Period) -> list[CorrectionOut]:
+def corrections_out(corrections: Sequence[Correction], where: tzinfo) -> list[CorrectionOut]:
+    """Return corrections as they are told."""
     return [
         CorrectionOut(
             kind=c.kind,
             value=c.value,
-            at=local(c.at_ns, rooms.where),
+            at=local(c.at_ns, where),
             note=c.note,
             count=c.count,
             asked=c.asked,
         )
-        for c in period.corrections
+        for c in corrections
     ]
 
 

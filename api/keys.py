@@ -58,7 +58,7 @@ class Asker:
     key: str = ""
 
 
-EVERYBODY = Asker("somebody at this machine", Scope.ADMIN)
+EVERYBODY = Asker("somebody", Scope.ADMIN)
 """While there are no keys, on loopback."""
 VISITOR = Asker("a visitor", Scope.PUBLIC)
 """Whoever shows no key, while there are keys."""

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 
 PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windows", "energy",
-         "energy/heatmap", "anomalies", "quality", "quarantine"]  # fmt: skip
+         "energy/heatmap", "energy/explain", "anomalies", "quality", "quarantine"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windo
         ("/v1/readings", "device: expected a value, found none"),
         ("/v1/windows", "device: expected a value, found none"),
         ("/v1/energy", "device: expected a value, found none"),
+        ("/v1/energy/explain", "device: expected a value, found none"),
         ("/v1/latest?limit=0", 'limit: expected greater than or equal to 1, found "0"'),
         ("/v1/latest?limit=10001", 'limit: expected less than or equal to 10000, found "10001"'),
         ("/v1/latest?limit=many", 'limit: expected a valid integer, found "many"'),
