@@ -136,8 +136,6 @@ async def _run(settings: "Settings") -> None:
         listening = stack.enter_context(listening_on(settings.http, *host_port(settings.http)))
         store = stack.enter_context(contextlib.closing(_opened(settings)))
         embedded, brokers = _brokers(settings, stack)
-        feed = Feed()
-        teller = Teller(feed, store)
         live: Live | None = None
 
         def offer(committed: Committed) -> None:
@@ -152,6 +150,8 @@ async def _run(settings: "Settings") -> None:
         watch = CatalogWatch(lambda: open_catalog(settings.catalog, settings.data), store)
         stack.callback(watch.stop)
         watch.start()
+        feed = Feed(watch.placed)
+        teller = Teller(feed, store)
         watchers = [teller.committed, offer, watch.committed]
         intake = Intake(store, decoder, watchers, archive)
         past = None

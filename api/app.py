@@ -1,8 +1,9 @@
 """The application: all routes over one house."""
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import (
@@ -94,7 +95,7 @@ def create_app(house: House, guard: Guard | None = None) -> FastAPI:
     return app
 
 
-def _known_parameters(request: Request) -> None:
+def _known_parameters(request: HTTPConnection) -> None:
     """Refuse a parameter that the path does not know, or that is given twice."""
     own = request.scope["route"].dependant
     known = {field.alias for field in own.query_params}

@@ -202,6 +202,24 @@ class Gate:
         await answer(asked.scope, receive, send)
 
 
+async def holds(asked: HTTPConnection) -> bool:
+    """Return whether whoever began to listen may still do so; False while nobody can tell."""
+    guard: Guard | None = asked.app.state.guard
+    asker: Asker = asked.state.asker
+    if guard is None:
+        return True
+    try:
+        if guard.ring.stale:
+            await asyncio.to_thread(guard.ring.refresh)
+    except StoreUnavailable:
+        return False
+    if asker is EVERYBODY:
+        return not guard.ring.closed
+    if asker.until_s is not None:
+        return asker.until_s > time.time()
+    return guard.ring.standing(asker.key) is not None
+
+
 def _changes(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] not in _READS
 

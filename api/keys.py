@@ -50,12 +50,14 @@ class Asker:
     """Who asks: a name for people, what they may do, and whose data they see.
 
     tenant  None: that of the whole installation · key  the id of the key, or of whoever vouches
+    until_s when what vouches for them ends, Unix time; None: with the key
     """
 
     name: str
     scope: Scope
     tenant: str | None = None
     key: str = ""
+    until_s: float | None = None
 
 
 EVERYBODY = Asker("somebody", Scope.ADMIN)

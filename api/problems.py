@@ -15,7 +15,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -136,7 +136,10 @@ def install(app: FastAPI, headers: Mapping[str, str]) -> None:
     """
 
     @app.exception_handler(ApiError)
-    async def _(request: Request, error: ApiError) -> JSONResponse:
+    async def _(request: HTTPConnection, error: ApiError) -> JSONResponse | None:
+        if isinstance(request, WebSocket):
+            await request.send_denial_response(told(request, error))
+            return None
         return told(request, error)
 
     @app.exception_handler(RequestValidationError)

@@ -306,7 +306,7 @@ addEventListener("hashchange", () => {
 });
 const nothing = () => {};
 const on = { anomaly: onAnomaly, retracted: onRetracted, gap: refresh, reading: nothing, counters: nothing, device: nothing };
-new Live({ path: "v1/live?anomalies=true", on, onState: nothing, onAgain: refresh, staleMs: Infinity }).start();
+new Live({ path: "v1/live?anomalies=true&snapshot=false", on, onState: nothing, onAgain: refresh, staleMs: Infinity }).start();
 setInterval(refresh, AGAIN_MS);
 await Promise.all([refresh(), learn()]);
 if (wanted().id) pick(wanted().id);
