@@ -44,6 +44,7 @@ class Listener:
     device: str | None = None
     quantity: str | None = None
     anomalies_only: bool = False
+    counters_only: bool = False
     waiting: deque[bytes] = field(default_factory=deque)
     dropped: int = 0
     woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -52,6 +53,8 @@ class Listener:
         """Return whether the filters let an event pass; counters always do."""
         if one.kind == "counters":
             return not self.anomalies_only
+        if self.counters_only:
+            return False
         if one.kind == "retracted":  # whoever was never told of it has nothing to forget
             return True
         if self.anomalies_only and one.kind != "anomaly":

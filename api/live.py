@@ -44,6 +44,7 @@ async def live(
     device: OneDevice = None,
     quantity: OneQuantity = None,
     anomalies: Annotated[bool, Query(description="anomalies only", examples=[True])] = False,
+    counters: Annotated[bool, Query(description="counters only", examples=[True])] = False,
 ) -> StreamingResponse:
     """Every reading, anomaly and new device as it is stored, and the counters once a second.
 
@@ -52,7 +53,7 @@ async def live(
     disproved: forget it. `event: gap` says that this client read too slowly, and how many events it
     has missed.
     """
-    listener = Listener(device, quantity, anomalies)
+    listener = Listener(device, quantity, anomalies, counters)
     first = [] if anomalies else [event("counters", _counters(rooms.store.counts()))]
     return StreamingResponse(
         rooms.feed.listen(listener, first),

@@ -124,6 +124,7 @@ def test_anomalies_and_their_retraction_are_told(town, listen):
         ({"device": "d2", "quantity": "voltage"}, ["retracted"]),
         ({"anomalies_only": True}, ["retracted", "d1 odd", "d1 still"]),
         ({"anomalies_only": True, "device": "d2"}, ["retracted"]),
+        ({"counters_only": True}, []),
         ({"quantity": "voltage"}, ["retracted", "device", "d1 voltage", "d1 still"]),
     ],
 )
@@ -139,6 +140,7 @@ def test_filters_let_pass_what_concerns_them(query, kinds):
         "d1 still": event("anomaly", {}, "d1", ""),
     }
     assert [name for name, one in events.items() if listener.wants(one)] == kinds
+    assert listener.wants(event("counters", {})) is not listener.anomalies_only
 
 
 def test_a_filter_is_kept_over_http(town, listen):
