@@ -1,7 +1,7 @@
 /** The queue of anomalies: filter, pick, understand, and say what is done about it. */
 
 import "./page-anomalies-words.js";
-import { ApiError, collect, get, ms, now, rfc3339 } from "./api.js";
+import { collect, get, ms, now, post, rfc3339 } from "./api.js";
 import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
 import { figure } from "./figure.js";
 import { load } from "./history.js";
@@ -238,16 +238,13 @@ async function say(kind) {
   const { id } = one;
   setText(byId("say-state"), "");
   try {
-    const body = JSON.stringify({ kind, note: byId("note").value });
-    const headers = { "Content-Type": "application/json", Accept: "application/json" };
-    const answer = await fetch(`v1/anomalies/${encodeURIComponent(id)}/remarks`, { method: "POST", headers, body });
-    const told = await answer.json();
-    if (!answer.ok) throw new ApiError(told.detail ?? answer.statusText, answer.status);
+    const path = `v1/anomalies/${encodeURIComponent(id)}/remarks`;
+    const told = await post(path, {}, { kind, note: byId("note").value });
     byId("note").value = "";
     if (one?.id === id) one = told;
     take(told);
   } catch (error) {
-    setText(byId("say-state"), error instanceof ApiError ? error.message : t("error.network"));
+    setText(byId("say-state"), error.message);
   }
 }
 
