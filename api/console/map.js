@@ -123,27 +123,41 @@ export class CityMap {
     const here = placed.filter((device) => this.#isHere(device));
     const rank = new Map(here.map((one) => [one, ORDER.indexOf(this.city.stateOf(one))]));
     const some = here.sort((a, b) => rank.get(a) - rank.get(b)).slice(0, DOTS_MAX);
-    const bySite = new Map(sites.map((site) => [site, []]));
-    for (const device of some) bySite.get(this.#sites.get(device.site)).push(device);
+    const atSpot = new Map(); // sites at one place share its ground
+    for (const site of sites) {
+      const spot = `${site.latitude} ${site.longitude}`;
+      if (!atSpot.has(spot)) atSpot.set(spot, { sites: [], devices: [] });
+      atSpot.get(spot).sites.push(site);
+    }
+    for (const device of some) {
+      const { latitude, longitude } = this.#sites.get(device.site);
+      atSpot.get(`${latitude} ${longitude}`).devices.push(device);
+    }
     const districts = new Map(); // name → {points, n}
-    const spots = [];
+    const dots = [];
     const bare = [];
-    for (const [site, devices] of bySite) {
+    const belong = (name, point, n) => {
+      const district = districts.get(name) ?? { points: [], n: 0 };
+      district.points.push(point);
+      district.n += n;
+      districts.set(name, district);
+    };
+    for (const { sites: there, devices } of atSpot.values()) {
       devices.sort((a, b) => (a.id < b.id ? -1 : 1)); // a change of state moves no dot
-      const at = project(site.latitude, site.longitude);
-      const points = around(at, Math.max(devices.length, 1));
-      const district = districts.get(site.district) ?? { points: [], n: 0 };
-      district.points.push(...points);
-      district.n += devices.length;
-      districts.set(site.district, district);
-      devices.forEach((device, k) => spots.push({ device, site, at: points[k] }));
-      if (devices.length === 0) bare.push(this.#bare(site, at));
+      const at = project(there[0].latitude, there[0].longitude);
+      around(at, devices.length).forEach((point, k) => {
+        const site = this.#sites.get(devices[k].site);
+        belong(site.district, point, 1);
+        dots.push(this.#dot({ device: devices[k], site, at: point }));
+      });
+      if (devices.length > 0) continue;
+      belong(there[0].district, at, 0);
+      bare.push(this.#bare(there[0], at));
     }
     const kept = document.activeElement?.closest?.("#map [data-id], #map [data-district]");
     const focus = kept && { ...kept.dataset };
     const named = [...districts].filter(([name]) => name).sort(([, a], [, b]) => b.n - a.n);
     const areas = named.map((one) => this.#area(one));
-    const dots = spots.map((spot) => this.#dot(spot));
     const seen = new Set(some.map(({ id }) => id));
     for (const id of this.#dots.keys()) if (!seen.has(id)) this.#dots.delete(id);
     this.#walk(this.#dots.has(this.#walker) ? this.#walker : (this.#picked ?? null));
