@@ -36,6 +36,8 @@ export class CityMap {
     Object.assign(this, { city, matching, onPick, onView });
     this.panel = document.querySelector(".devices");
     this.svg = byId("map");
+    [this.ground, this.top] = [svg("g", {}), svg("g", {})]; // districts below, dots above
+    this.svg.append(this.ground, this.top);
     this.switch = byId("view");
     for (const button of this.switch.querySelectorAll("[data-view]")) {
       button.addEventListener("click", () => this.show(button.dataset.view === "map"));
@@ -161,7 +163,9 @@ export class CityMap {
     const seen = new Set(some.map(({ id }) => id));
     for (const id of this.#dots.keys()) if (!seen.has(id)) this.#dots.delete(id);
     this.#walk(this.#dots.has(this.#walker) ? this.#walker : (this.#picked ?? null));
-    place(this.svg, [...areas, ...bare, ...dots]);
+    place(this.ground, [...areas, ...bare]);
+    const trouble = (node) => -ORDER.indexOf(node.dataset.state);
+    place(this.top, dots.sort((a, b) => trouble(a) - trouble(b))); // the worst lie on top
     this.#label(areas, box);
     if (focus) this.#focus(focus);
     this.#renderNotes(all.length - placed.length, some.length, here.length);

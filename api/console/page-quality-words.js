@@ -107,10 +107,10 @@ addWords({
     "refused.more": "{n} weitere zeigen",
     "refused.whole": "Die ganze Nachricht wird geholt …",
     "refused.time": "Empfangen",
-    "retry.all": "Alle noch einmal entschlüsseln",
-    "retry.rule": "Diese noch einmal entschlüsseln",
-    "retry.running": "Wird noch einmal entschlüsselt …",
-    "retry.nothing": "Es war nichts da, was zu entschlüsseln wäre.",
+    "retry.all": "Alle noch einmal dekodieren",
+    "retry.rule": "Diese noch einmal dekodieren",
+    "retry.running": "Wird noch einmal dekodiert …",
+    "retry.nothing": "Es war nichts da, was zu dekodieren wäre.",
     "retry.every":
       "Alle {n} sind jetzt verständlich. Ihre Werte sind mit ihren eigenen Zeiten gespeichert," +
       " und sie haben die Quarantäne verlassen.",

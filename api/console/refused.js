@@ -103,7 +103,7 @@ export class Refused {
       on: { click: () => this.#retry(rule) },
     });
     const most = this.#shown.get(rule) ?? SHOWN;
-    const rows = items.slice(0, most).map((item) => this.#message(item));
+    const rows = items.slice(0, most).map((item) => this.#message(item, items[0].reason));
     const { rule: openRule, message } = this.wanted();
     const open = openRule === rule || items.some(({ id }) => `${id}` === message);
     const list = el("details", { open });
@@ -129,13 +129,13 @@ export class Refused {
     return el("button", { type: "button", class: "more", text, on: { click: show } });
   }
 
-  #message(item) {
+  #message(item, said) {
     const head = el(
       "summary",
       { "data-message": item.id },
       el("span", { class: "topic", text: item.topic || t("quarantine.notopic") }),
       el("span", { class: "when", text: timeText(ms(item.received), now(), true) }),
-      el("span", { class: "reason", text: item.reason }),
+      item.reason === said ? "" : el("span", { class: "reason", text: item.reason }),
     );
     const body = el("div", { class: "details" });
     const details = el("details", { open: this.wanted().message === `${item.id}` }, head, body);
