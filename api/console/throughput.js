@@ -2,7 +2,7 @@
 
 import { now } from "./api.js";
 import { setAttribute, setText, showState } from "./dom.js";
-import { colour, draw, faint, layoutOf, Painter, timeTicks } from "./plot.js";
+import { colour, draw, faint, layoutOf, loadPlotly, Painter, timeTicks } from "./plot.js";
 import { number, t } from "./text.js";
 
 const KEPT_MS = 10 * 60e3;
@@ -72,8 +72,20 @@ export class Throughput {
     setText(this.figure, text);
     setAttribute(this.node, "aria-label", t("system.rate.chart", { rate: text }));
     const known = this.points().some((one) => one !== null);
-    showState(this.state, known ? null : "loading", t("system.rate.wait"));
-    if (known) this.#painter.request();
+    if (!known) showState(this.state, "loading", t("system.rate.wait"));
+    else this.#show();
+  }
+
+  /** Ask for a drawing once Plotly is here: waiting for it is no drawing to rest from. */
+  async #show() {
+    try {
+      await loadPlotly();
+    } catch {
+      const action = { label: t("shell.retry"), run: () => this.render() };
+      return showState(this.state, "error", t("chart.plotly"), action);
+    }
+    showState(this.state, null);
+    this.#painter.request();
   }
 
   async #paint() {
