@@ -245,6 +245,7 @@ async def _serve(
     if settings.demo:
         from fleet.demo import run_demo
 
+        tasks.append(asyncio.create_task(asyncio.to_thread(_place_demo, house)))
         host, port, name, secret = broker.host, broker.port, broker.username, broker.password
         feeding = run_demo(
             host=host, port=port, username=name, password=secret, stop=stop, report=_tell_demo
@@ -288,6 +289,17 @@ def _brokers(
     embedded = embedded_broker(settings.data / "broker", *at, session, settings.topics)
     stack.callback(embedded.stop)
     return embedded, {"embedded": embedded.address}
+
+
+def _place_demo(house: "House") -> None:
+    """Tell a catalog that knows nobody yet where the demo's devices stand."""
+    from fleet.demo import demo_catalog
+    from ingest.errors import StoreUnavailable
+
+    try:
+        house.catalog.asked(lambda book: book.begin(demo_catalog()))
+    except StoreUnavailable as fault:
+        log.warning("the demo's devices stay without places", why=str(fault))
 
 
 def _tell_demo(progress: "DemoProgress") -> None:

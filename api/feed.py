@@ -86,6 +86,7 @@ class Wanted:
     device: str | None = None
     quantity: str | None = None
     anomalies_only: bool = False
+    counters_only: bool = False
     tenant: str | None = None
     district: str | None = None
     only: str | None = None
@@ -99,6 +100,8 @@ class Wanted:
         """Return whether the filters let an event pass; `where` each device is."""
         if one.kind == "counters":
             return not self.anomalies_only and self.only is None
+        if self.counters_only:
+            return False
         at = where.get(one.device, NOWHERE)
         if self.only is not None and at.tenant != self.only:
             return False

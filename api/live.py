@@ -62,8 +62,9 @@ def _wanted(
     tenant: Tenant = None,
     district: District = None,
     anomalies: _Anomalies = False,
+    counters: Annotated[bool, Query(description="counters only", examples=[True])] = False,
 ) -> Wanted:
-    return Wanted(device, quantity, anomalies, tenant, district, rooms.tenant)
+    return Wanted(device, quantity, anomalies, counters, tenant, district, rooms.tenant)
 
 
 _Asked = Annotated[Wanted, Depends(_wanted)]
@@ -186,7 +187,7 @@ class Snapshot:
         )
         last = store.last_commit()
         readings: list[Event] = []
-        if not wanted.anomalies_only:
+        if not (wanted.anomalies_only or wanted.counters_only):
             names = {n: store.name_of(n) for n in set(rows.series.tolist())}
             readings = [_reading(one) for one in readings_out(rows, names)]
         odd = [_anomaly(anomaly) for anomaly in found]

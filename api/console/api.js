@@ -35,10 +35,21 @@ function address(path, query) {
 
 /** Return the JSON at a path, or throw ApiError; a signal that aborts throws its AbortError. */
 export async function get(path, query = {}, signal = undefined) {
+  return ask(path, query, { signal });
+}
+
+/** Have something done, with a JSON body if there is one; return the answer, or throw ApiError. */
+export async function post(path, query = {}, body = undefined) {
+  if (body === undefined) return ask(path, query, { method: "POST" });
+  const headers = { "Content-Type": "application/json" };
+  return ask(path, query, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+async function ask(path, query, options) {
   let response;
   try {
-    const headers = { Accept: "application/json" };
-    response = await fetch(address(path, query), { signal, headers, cache: "no-store" });
+    const headers = { Accept: "application/json", ...options.headers };
+    response = await fetch(address(path, query), { ...options, headers, cache: "no-store" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(t("error.network"), 0);

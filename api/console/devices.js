@@ -23,8 +23,8 @@ export class Devices {
   #loaded = false;
   #failure = null;
 
-  constructor(city, { onPick, onRetry }) {
-    Object.assign(this, { city, onPick, onRetry });
+  constructor(city, { onPick, onRetry, onOrder = () => {} }) {
+    Object.assign(this, { city, onPick, onRetry, onOrder });
     this.body = byId("devices-body");
     this.table = byId("devices-table");
     this.input = byId("search");
@@ -92,11 +92,15 @@ export class Devices {
     this.order();
   }
 
+  /** Return the devices that search and filter leave. */
+  matching() {
+    return [...this.city.devices.values()].filter((device) => this.#matches(device));
+  }
+
   /** Put the rows that match into their order. */
   order() {
     this.#orderedAt = performance.now();
-    const all = [...this.city.devices.values()];
-    const matching = all.filter((device) => this.#matches(device));
+    const matching = this.matching();
     const keys = new Map(matching.map((device) => [device, this.#sortKey(device)]));
     const sign = this.#sort.up ? 1 : -1;
     matching.sort(
@@ -107,7 +111,7 @@ export class Devices {
     place(this.body, visible);
     if (kept && document.activeElement !== kept) kept.focus({ preventScroll: true });
     this.#renderMore(matching.length - visible.length);
-    this.#renderState(all.length, matching.length);
+    this.#renderState(this.city.devices.size, matching.length);
     for (const header of this.table.querySelectorAll("th[data-column]")) {
       const sorted = header.dataset.column === this.#sort.by;
       const direction = this.#sort.up ? "ascending" : "descending";
@@ -231,6 +235,7 @@ export class Devices {
     this.#search = text.trim().toLowerCase();
     this.#shown = PAGE;
     this.order();
+    this.onOrder();
   }
 
   #show(filter) {
@@ -238,6 +243,7 @@ export class Devices {
     this.#shown = PAGE;
     this.#renderFilters();
     this.order();
+    this.onOrder();
   }
 
   #reset() {

@@ -8,6 +8,7 @@ import { Devices } from "./devices.js";
 import { byId, setText } from "./dom.js";
 import { Header } from "./header.js";
 import { Live } from "./live.js";
+import { CityMap } from "./map.js";
 import { rank } from "./quantities.js";
 import { Quarantine } from "./quarantine.js";
 import { startShell } from "./shell.js";
@@ -21,7 +22,16 @@ const PHONE = "(max-width: 760px)";
 const city = new City();
 const quarantine = new Quarantine();
 const header = new Header({ onCounters: (counters) => quarantine.counted(counters.quarantined) });
-const devices = new Devices(city, { onPick: pickDevice, onRetry: () => refresh() });
+const devices = new Devices(city, {
+  onPick: pickDevice,
+  onRetry: () => refresh(),
+  onOrder: () => map.render(),
+});
+const map = new CityMap(city, {
+  matching: () => devices.matching(),
+  onPick: pickDevice,
+  onView: (view) => keep({ view }),
+});
 const anomalies = new Anomalies(city, { onPick: pickAnomaly });
 const chart = new Chart(city, { onChange: remember });
 
@@ -44,9 +54,19 @@ async function refresh() {
     clearTimeout(retry);
     retry = setTimeout(refresh, RETRY_MS);
   }
-  await anomalies.load();
+  await Promise.all([anomalies.load(), loadSites()]);
   devices.render();
   if (picked === null) pickFirst();
+}
+
+/** Sites are what people told the catalog; without them there is a list and no map. */
+async function loadSites() {
+  try {
+    const { items } = await collect("v1/sites");
+    map.take(items);
+  } catch (error) {
+    console.info(`v1/sites: ${error.message}`); // the map stays as it is until the next try
+  }
 }
 
 function pickFirst() {
@@ -74,6 +94,7 @@ function pickFirst() {
 function show(id, draw) {
   picked = id;
   devices.mark(id);
+  map.mark(id);
   draw();
 }
 
@@ -97,7 +118,11 @@ function revealChart() {
 
 /** Keep what is picked in the address, so that a link or a reload shows the same. */
 function remember({ device, series, span }) {
-  const facts = { device, quantity: series?.quantity, channel: series?.channel, span };
+  keep({ device, quantity: series?.quantity, channel: series?.channel, span });
+}
+
+function keep(changes) {
+  const facts = { ...Object.fromEntries(new URLSearchParams(location.hash.slice(1))), ...changes };
   const parts = Object.entries(facts).filter(([, value]) => value);
   history.replaceState(null, "", `#${new URLSearchParams(parts)}`);
 }
@@ -109,9 +134,15 @@ function request() {
   requestAnimationFrame(() => {
     framed = false;
     devices.flush();
+    map.flush();
     anomalies.flush();
     chart.flush();
   });
+}
+
+function touch(id) {
+  devices.touch(id);
+  map.touch(id);
 }
 
 function onReading(reading) {
@@ -123,14 +154,14 @@ function onReading(reading) {
     }, NEWCOMER_MS);
     return;
   }
-  devices.touch(reading.device);
+  touch(reading.device);
   chart.hear(reading);
   request();
 }
 
 function onAnomaly(item) {
   anomalies.take(city.addAnomaly(item));
-  devices.touch(item.device);
+  touch(item.device);
   chart.touch();
   request();
 }
@@ -139,7 +170,7 @@ function onRetracted({ id }) {
   const anomaly = city.retract(id);
   if (!anomaly) return;
   anomalies.drop();
-  devices.touch(anomaly.device);
+  touch(anomaly.device);
   chart.touch();
   request();
 }
@@ -147,7 +178,7 @@ function onRetracted({ id }) {
 function onDevice(item) {
   const isNew = !city.devices.has(item.id);
   city.addDevice(item);
-  devices.touch(item.id);
+  touch(item.id);
   if (isNew) devices.loaded();
   request();
 }
@@ -167,11 +198,11 @@ async function onAgain() {
 
 function render() {
   setText(byId("zone"), t("footer", { zone: ZONE }));
-  for (const part of [header, devices, anomalies, quarantine, chart]) part.render();
+  for (const part of [header, devices, map, anomalies, quarantine, chart]) part.render();
 }
 
 function tick() {
-  for (const part of [devices, anomalies, chart]) part.tick();
+  for (const part of [devices, map, anomalies, chart]) part.tick();
 }
 
 function start() {
@@ -184,6 +215,7 @@ function start() {
   });
   startShell("live", render);
   header.start();
+  map.show(new URLSearchParams(location.hash.slice(1)).get("view") === "map");
   refresh();
   quarantine.load();
   const on = {

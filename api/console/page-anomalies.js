@@ -1,7 +1,7 @@
 /** The queue of anomalies: filter, pick, understand, and say what is done about it. */
 
 import "./page-anomalies-words.js";
-import { ApiError, collect, get, ms, now, rfc3339 } from "./api.js";
+import { collect, get, ms, now, post, rfc3339 } from "./api.js";
 import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
 import { figure } from "./figure.js";
 import { load } from "./history.js";
@@ -14,10 +14,21 @@ import { age, number, t, timeText, tOr } from "./text.js";
 const DAY = 86400e3;
 const PAGES = 1;
 const AGAIN_MS = 60_000;
-const STEPS = { new: ["acknowledge", "comment", "close"], acknowledged: ["comment", "close"], closed: ["comment", "reopen"] };
+const STACKED = "(max-width: 883px)"; // as page.css sets .columns
+const STEPS = {
+  new: ["acknowledge", "comment", "close"],
+  acknowledged: ["comment", "close"],
+  closed: ["comment", "reopen"],
+};
 const FILTERS = { state: "open", handling: "", kind: "", place: "", days: "7", device: "" };
 
-const known = { items: [], devices: new Map(), series: new Map(), districts: new Map(), complete: true };
+const known = {
+  items: [],
+  devices: new Map(),
+  series: new Map(),
+  districts: new Map(),
+  complete: true,
+};
 let one = null; // the picked anomaly with what was said of it
 let track = null;
 let failure = null;
@@ -38,8 +49,12 @@ function want(changes) {
 async function refresh() {
   const mine = (asked += 1);
   const { state, handling, kind, days, device } = wanted();
-  const query = { open: state === "open" ? true : null, handling: handling || null, kind: kind || null };
-  query.device = device || null;
+  const query = {
+    open: state === "open" ? true : null,
+    handling: handling || null,
+    kind: kind || null,
+    device: device || null,
+  };
   if (state !== "open") query.start = rfc3339(now() - Number(days) * DAY);
   try {
     const found = await collect("v1/anomalies", query, { pages: PAGES });
@@ -95,7 +110,8 @@ function render() {
   renderFilters();
   const items = shown();
   place(byId("queue"), items.map(rowOf));
-  setText(byId("queue-count"), loaded ? t(known.complete ? "queue.count" : "queue.more", { n: number(items.length) }) : "");
+  const count = t(known.complete ? "queue.count" : "queue.more", { n: number(items.length) });
+  setText(byId("queue-count"), loaded ? count : "");
   const box = byId("queue-state");
   if (failure) showState(box, "error", failure.message, { label: t("shell.retry"), run: refresh });
   else if (!loaded) showState(box, "loading", t("queue.loading"));
@@ -105,20 +121,26 @@ function render() {
 
 function renderFilters() {
   const now_ = wanted();
-  const kinds = [...new Set([...known.items.map((item) => item.kind), now_.kind])].filter(Boolean).sort();
-  const districts = [...new Set([...known.districts.values()].map((site) => site.district))].filter(Boolean).sort();
+  const each = (values) => [...new Set(values)].filter(Boolean).sort();
+  const kinds = each([...known.items.map((item) => item.kind), now_.kind]);
+  const districts = each([...known.districts.values()].map((site) => site.district));
+  const handlings = Object.keys(STEPS).map((name) => [name, t(`handling.${name}`)]);
+  const devices = [...known.devices.values()].map(({ id, name }) => [id, name || id]);
   const choices = {
     state: [["", t("filter.any")], ["open", t("filter.open")], ["ended", t("filter.ended")]],
-    handling: [["", t("filter.any")], ...Object.keys(STEPS).map((name) => [name, t(`handling.${name}`)])],
+    handling: [["", t("filter.any")], ...handlings],
     kind: [["", t("filter.any")], ...kinds.map((kind) => [kind, tOr(`kind.${kind}`, kind)])],
     place: [["", t("filter.any")], ...districts.map((name) => [name, name])],
     days: ["1", "7", "30", "365"].map((n) => [n, t("filter.d", { n })]),
-    device: [["", t("filter.any")], ...[...known.devices.values()].map((one_) => [one_.id, one_.name || one_.id])],
+    device: [["", t("filter.any")], ...devices],
   };
-  if (byId("filters").contains(document.activeElement)) return; // a list must not close while it is read
+  // A list must not close while it is read.
+  if (byId("filters").contains(document.activeElement)) return;
   const labels = Object.entries(choices).map(([name, options]) => {
-    const select = el("select", { name, on: { change: (event) => choose(name, event.target.value) } });
-    select.append(...options.map(([value, text]) => el("option", { value, text, selected: value === now_[name] })));
+    const change = (event) => choose(name, event.target.value);
+    const option = ([value, text]) =>
+      el("option", { value, text, selected: value === now_[name] });
+    const select = el("select", { name, on: { change } }, ...options.map(option));
     return el("label", {}, el("span", { text: t(`filter.${name}`) }), select);
   });
   byId("filters").replaceChildren(...labels);
@@ -140,19 +162,35 @@ function rowOf(item) {
     t("anomalies.score", { score: number(item.score, 0, 2) }),
     t(`handling.${item.handling}`),
   ];
-  const attributes = { type: "button", "data-id": item.id, "data-kind": item.kind, "data-open": String(end === null) };
+  const attributes = {
+    type: "button",
+    "data-id": item.id,
+    "data-kind": item.kind,
+    "data-open": String(end === null),
+    "aria-current": item.id === wanted().id ? "true" : null,
+    on: { click: () => look(item.id) },
+  };
+  const where = [device, item.quantity && seriesName(item), site].filter(Boolean).join(" · ");
   return el(
     "li",
     {},
     el(
       "button",
-      { ...attributes, "aria-current": item.id === wanted().id ? "true" : null, on: { click: () => pick(item.id) } },
+      attributes,
       el("span", { class: "kind", text: tOr(`kind.${item.kind}`, item.kind) }),
-      el("span", { class: "where", text: [device, item.quantity && seriesName(item), site].filter(Boolean).join(" · ") }),
+      el("span", { class: "where", text: where }),
       el("span", { class: "sentence", text: item.text }),
       el("span", { class: "when", text: when.join(" · ") }),
     ),
   );
+}
+
+/** Where the explanation lies below the list, whoever presses an anomaly is taken there. */
+function look(id) {
+  pick(id);
+  if (!matchMedia(STACKED).matches) return;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  byId("one").scrollIntoView({ behavior: still ? "auto" : "smooth" });
 }
 
 async function pick(id) {
@@ -169,7 +207,8 @@ async function pick(id) {
     await loadTrack();
   } catch (error) {
     if (wanted().id !== id) return;
-    showState(byId(one ? "plot-state" : "one-state"), "error", error.message, { label: t("shell.retry"), run: () => pick(id) });
+    const box = byId(one ? "plot-state" : "one-state");
+    showState(box, "error", error.message, { label: t("shell.retry"), run: () => pick(id) });
   }
 }
 
@@ -197,9 +236,10 @@ async function loadTrack() {
 async function paint() {
   if (!one || !track) return;
   const marked = { ...one, startMs: ms(one.start), endMs: ms(one.end) };
-  const facts = { track, series: seriesOf(one), range: rangeOf(one), anomalies: [marked], node: byId("plot") };
-  const { traces, layout } = figure(facts);
-  await draw(facts.node, traces, layout);
+  const node = byId("plot");
+  const [series, range] = [seriesOf(one), rangeOf(one)];
+  const { traces, layout } = figure({ track, series, range, anomalies: [marked], node });
+  await draw(node, traces, layout);
 }
 
 function renderOne() {
@@ -207,11 +247,13 @@ function renderOne() {
   byId("one-body").hidden = !one;
   const link = byId("one-device");
   link.hidden = !one;
-  showState(byId("one-state"), one ? null : wanted().id ? "loading" : "empty", t(wanted().id ? "queue.loading" : "one.none"));
+  const waiting = wanted().id ? ["loading", t("queue.loading")] : ["empty", t("one.none")];
+  showState(byId("one-state"), ...(one ? [null] : waiting));
   if (!one) return;
   const { unit } = seriesOf(one);
   const parts = { id: one.device, quantity: one.quantity, channel: one.channel, time: one.start };
-  setAttribute(link, "href", `device#${new URLSearchParams(Object.entries(parts).filter(([, value]) => value))}`);
+  const there = Object.entries(parts).filter(([, value]) => value);
+  setAttribute(link, "href", `device#${new URLSearchParams(there)}`);
   setText(link, t("one.device"));
   setText(byId("one-text"), one.text);
   const facts = {
@@ -221,15 +263,23 @@ function renderOne() {
     detector: one.detector,
     since: timeText(ms(one.start), now(), true),
   };
-  place(byId("one-facts"), Object.entries(facts).map(([name, text]) => el("div", {}, el("dt", { text: t(`one.${name}`) }), el("dd", { text }))));
+  const pair = ([name, text]) =>
+    el("div", {}, el("dt", { text: t(`one.${name}`) }), el("dd", { text }));
+  place(byId("one-facts"), Object.entries(facts).map(pair));
   setAttribute(byId("plot"), "aria-label", t("one.chart"));
   const said = (one.said ?? []).map((remark) => {
-    const words = `${remark.author} ${t(`said.${remark.kind}`)} · ${timeText(ms(remark.at), now())}`;
-    return el("li", {}, el("span", { class: "quiet", text: words }), el("p", { text: remark.note }));
+    const [what, when] = [t(`said.${remark.kind}`), timeText(ms(remark.at), now())];
+    const head = el("span", { class: "quiet", text: `${remark.author} ${what} · ${when}` });
+    return el("li", {}, head, el("p", { text: remark.note }));
   });
-  place(byId("said"), one.said === null ? [el("li", { class: "problem", text: t("handling.null") })] : said);
+  const unknown = el("li", { class: "problem", text: t("handling.null") });
+  place(byId("said"), one.said === null ? [unknown] : said);
   const steps = STEPS[one.handling] ?? [];
-  place(byId("steps"), steps.map((kind) => el("button", { type: "button", class: "button", text: t(`say.${kind}`), "data-say": kind, on: { click: () => say(kind) } })));
+  const step = (kind) => {
+    const facts = { type: "button", class: "button", "data-say": kind, text: t(`say.${kind}`) };
+    return el("button", { ...facts, on: { click: () => say(kind) } });
+  };
+  place(byId("steps"), steps.map(step));
   painter.request();
 }
 
@@ -238,16 +288,13 @@ async function say(kind) {
   const { id } = one;
   setText(byId("say-state"), "");
   try {
-    const body = JSON.stringify({ kind, note: byId("note").value });
-    const headers = { "Content-Type": "application/json", Accept: "application/json" };
-    const answer = await fetch(`v1/anomalies/${encodeURIComponent(id)}/remarks`, { method: "POST", headers, body });
-    const told = await answer.json();
-    if (!answer.ok) throw new ApiError(told.detail ?? answer.statusText, answer.status);
+    const path = `v1/anomalies/${encodeURIComponent(id)}/remarks`;
+    const told = await post(path, {}, { kind, note: byId("note").value });
     byId("note").value = "";
     if (one?.id === id) one = told;
     take(told);
   } catch (error) {
-    setText(byId("say-state"), error instanceof ApiError ? error.message : t("error.network"));
+    setText(byId("say-state"), error.message);
   }
 }
 
@@ -256,7 +303,8 @@ function take({ said, ...item }) {
   const at = known.items.findIndex((other) => other.id === item.id);
   if (at < 0) return refresh();
   const before = known.items[at];
-  known.items[at] = { ...item, handling: item.handling ?? before.handling, remarks: item.remarks ?? before.remarks };
+  const [handling, remarks] = [item.handling ?? before.handling, item.remarks ?? before.remarks];
+  known.items[at] = { ...item, handling, remarks };
   render();
 }
 
@@ -282,7 +330,8 @@ function onRetracted({ id }) {
 }
 
 function onKey(event) {
-  if (event.target.closest?.("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const typing = event.target.closest?.("input, select, textarea");
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (step) {
     const items = shown();
@@ -290,7 +339,10 @@ function onKey(event) {
     const next = items[at < 0 ? 0 : at + step];
     event.preventDefault();
     if (next) pick(next.id);
-  } else if (event.key === "a" && one && (STEPS[one.handling] ?? []).includes("acknowledge")) say("acknowledge");
+    return;
+  }
+  const may = one && (STEPS[one.handling] ?? []).includes("acknowledge");
+  if (event.key === "a" && may) say("acknowledge");
 }
 
 startShell("anomalies", render);
@@ -305,8 +357,16 @@ addEventListener("hashchange", () => {
   if (wanted().id && wanted().id !== one?.id) pick(wanted().id);
 });
 const nothing = () => {};
-const on = { anomaly: onAnomaly, retracted: onRetracted, gap: refresh, reading: nothing, counters: nothing, device: nothing };
-new Live({ path: "v1/live?anomalies=true&snapshot=false", on, onState: nothing, onAgain: refresh, staleMs: Infinity }).start();
+const on = {
+  anomaly: onAnomaly,
+  retracted: onRetracted,
+  gap: refresh,
+  reading: nothing,
+  counters: nothing,
+  device: nothing,
+};
+const feed = { path: "v1/live?anomalies=true&snapshot=false", onState: nothing, staleMs: Infinity };
+new Live({ ...feed, on, onAgain: refresh }).start();
 setInterval(refresh, AGAIN_MS);
 await Promise.all([refresh(), learn()]);
 if (wanted().id) pick(wanted().id);

@@ -91,7 +91,8 @@ function rowOf(item) {
   return el("li", {}, details);
 }
 
-function factsOf(item) {
+/** Return what was checked, expected and found, as a list. */
+export function factsOf(item) {
   const list = el("dl");
   const facts = {
     rule: item.rule,
@@ -108,13 +109,14 @@ function factsOf(item) {
   return list;
 }
 
-function bytesOf(item) {
+/** Return the bytes as text if they are that, else the first `most` as a dump. */
+export function bytesOf(item, most = DUMP_BYTES) {
   const bytes = bytesFrom(item.payload_base64);
   if (bytes.length === 0) return el("p", { class: "quiet", text: t("quarantine.nobytes") });
   const text = readable(bytes);
-  const shown = text ?? dump(bytes.subarray(0, DUMP_BYTES));
-  const cut = item.truncated || (text === null && bytes.length > DUMP_BYTES);
-  const n = number(text === null ? Math.min(bytes.length, DUMP_BYTES) : bytes.length);
+  const shown = text ?? dump(bytes.subarray(0, most));
+  const cut = item.truncated || (text === null && bytes.length > most);
+  const n = number(text === null ? Math.min(bytes.length, most) : bytes.length);
   const label = cut ? t("quarantine.payloadCut", { n }) : t("quarantine.payload");
   const caption = el("figcaption", { text: label });
   return el("figure", {}, caption, el("pre", { tabindex: 0, text: shown }));

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from fleet.errors import BrokerAbsentError, BrokerLostError
 from fleet.faults import Fault
 from fleet.message import SECOND_NS, Message, time_ns_of
+from fleet.places import PLACES
 from fleet.publisher import Broker, connected, publish_all
 from fleet.scenario import Scenario, load
 from fleet.simulation import Simulation
@@ -28,6 +29,13 @@ _PAUSES_S = (0.25, 0.5, 1.0, 2.0, 5.0)
 _REPORT_EVERY = 100
 _ROWS_AT_ONCE = 40  # a few ms of work between two messages, so that nobody waits
 _WAIT_NS_MAX = 10 * SECOND_NS
+_SECTORS = {
+    "classroom": "school", "school": "school", "meeting_room": "office",
+    "street_noise": "street", "street_air": "street", "weather_station": "street",
+    "soil": "park", "river": "river", "household": "housing", "prosumer": "housing",
+    "heat_pump": "housing", "heat": "housing", "water": "housing",
+    "transformer": "grid", "ev_charger": "charging",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,33 @@ def demo_messages(
     """
     for batch in _quiet(start_ns, end_ns, seed, period).batches():
         yield from _within(batch.messages, start_ns, end_ns)
+
+
+def demo_catalog(*, seed: int = 1) -> dict[str, list[dict[str, str | float]]]:
+    """Return what people would tell a catalog of the city: rows of tenants, sites and devices.
+
+    A site is a district's sector, and stands at the district's rough centre (degrees, WGS 84).
+    """
+    places = {(place.city, place.district): place for place in PLACES}
+    tenants: dict[str, dict[str, str | float]] = {}
+    sites: dict[str, dict[str, str | float]] = {}
+    devices: list[dict[str, str | float]] = []
+    for row in _quiet(ANCHOR_NS, ANCHOR_NS, seed, "").devices():
+        place = places[str(row["city"]), str(row["district"])]
+        tenant, sector = place.city.lower(), _SECTORS[str(row["kind"])]
+        site = f"{tenant}-{place.short}-{sector}"
+        tenants[tenant] = {"id": tenant, "name": place.city}
+        sites[site] = {
+            "id": site,
+            "tenant": tenant,
+            "name": f"{place.district}, {sector}",
+            "district": place.district,
+            "sector": sector,
+            "latitude": place.latitude,
+            "longitude": place.longitude,
+        }
+        devices.append({"id": str(row["device"]), "site": site})
+    return {"tenants": [*tenants.values()], "sites": [*sites.values()], "devices": devices}
 
 
 async def run_demo(

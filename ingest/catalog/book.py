@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.nouns import NOUNS, Noun, Value
-from ingest.catalog.tables import ANSWERS, DEVICES, METERS, SITES
+from ingest.catalog.tables import ANSWERS, DEVICES, METERS, SITES, TENANTS
 from ingest.meter import Answer, Meter, RegisterFacts
 from ingest.place import Placed, Site
 
@@ -140,6 +140,15 @@ class Catalog:
         """
         with self.changing() as connection:
             return self._put(connection, NOUNS[noun], rows)
+
+    def begin(self, rows: Mapping[str, Sequence[Mapping[str, Value]]]) -> bool:
+        """Do as `put_all` in a catalog without tenants; False: it has some, and stays as it is."""
+        with self.changing() as connection:
+            if connection.execute(select(TENANTS.c.id).limit(1)).first() is not None:
+                return False
+            for name, noun in NOUNS.items():
+                self._put(connection, noun, rows.get(name, ()))
+            return True
 
     def put_all(self, rows: Mapping[str, Sequence[Mapping[str, Value]]]) -> dict[str, Changed]:
         """Do as `put` for several nouns at once, all or nothing, in the order that they need."""

@@ -132,6 +132,7 @@ def test_anomalies_and_their_retraction_are_told(town, listen):
         ({"device": "d2", "quantity": "voltage"}, ["retracted"]),
         ({"anomalies_only": True}, ["retracted", "d1 odd", "d1 still"]),
         ({"anomalies_only": True, "device": "d2"}, ["retracted"]),
+        ({"counters_only": True}, []),
         ({"quantity": "voltage"}, ["retracted", "device", "d1 voltage", "d1 still"]),
     ],
 )
@@ -147,6 +148,7 @@ def test_filters_let_pass_what_concerns_them(query, kinds):
         "d1 still": event("anomaly", {"id": "b"}, "d1", ""),
     }
     assert [name for name, one in events.items() if wanted.takes(one, {})] == kinds
+    assert wanted.takes(event("counters", {}), {}) is not wanted.anomalies_only
 
 
 def test_a_filter_is_kept_over_http(town, listen):

@@ -60,6 +60,13 @@ def test_an_ended_one_shows_its_series_also_on_a_phone_and_in_german(worked, pag
     expect(page.locator("#one-device")).to_have_attribute(
         "href", re.compile("id=sensor&quantity=temp")
     )
+    inside = page.locator("#filters [name=device]").bounding_box()
+    assert inside["x"] + inside["width"] <= 390 - 8 - 14
     page.get_by_role("button", name="Deutsch").click()
     expect(page.locator("[data-say=acknowledge]")).to_have_text("Quittieren")
     expect(page.locator("#queue button")).to_contain_text("Ausreißer")
+    page.set_viewport_size({"width": 390, "height": 320})
+    page.evaluate("scrollTo(0, 0)")
+    expect(page.locator("#one-title")).not_to_be_in_viewport()
+    page.locator("#queue button").click()
+    expect(page.locator("#one-title")).to_be_in_viewport(timeout=PATIENCE_MS)

@@ -14,6 +14,9 @@ def test_the_demo_city_lives_and_something_is_odd(tmp_path: Path) -> None:
             "the city is there",
             lambda: len(emscher.items("/v1/devices")) >= 34 and emscher.items("/v1/devices"),
         )
+        sites = emscher.items("/v1/sites")
+        assert sum(one["devices"] for one in sites) == len(devices)
+        assert {"Hörde", "Holzen"} <= {one["district"] for one in sites}
         formats = {one["format"] for one in devices}
         assert formats == {"chirpstack_v4", "things_stack", "tasmota", "shelly"}
         eventually("something was refused", lambda: emscher.items("/v1/quarantine"), 180)

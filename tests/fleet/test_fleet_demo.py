@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from fleet.demo import demo_messages, run_demo
+from fleet.demo import demo_catalog, demo_messages, run_demo
 from fleet.message import Message
 from fleet.scenario import load
 from fleet.simulation import Simulation
@@ -199,3 +199,15 @@ async def test_stop_ends_a_city_that_waits_or_has_just_begun(nats):
         await asyncio.sleep(delay_s)
         stop.set()
         await asyncio.wait_for(task, 4)
+
+
+def test_every_device_that_speaks_has_a_site_in_the_demos_catalog():
+    told = demo_catalog()
+    sites = {row["id"]: row for row in told["sites"]}
+    at = {row["id"]: sites[row["site"]] for row in told["devices"]}
+    heard = _readings(demo_messages(NOON_NS - DAY_NS, NOON_NS))
+    assert {device for device, _, _ in heard} <= set(at)
+    assert len(at) == DEVICES
+    assert {row["id"] for row in told["tenants"]} == {site["tenant"] for site in sites.values()}
+    assert all(51 < s["latitude"] < 52 and 7 < s["longitude"] < 8 for s in sites.values())
+    assert {site["sector"] for site in sites.values()} >= {"school", "housing", "grid"}

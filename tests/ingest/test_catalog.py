@@ -279,3 +279,18 @@ def test_stations_and_what_is_behind_them(catalog, url, tmp_path):
         assert watch.facts("m1", "active_energy_import", "").meters, "which waits for it"
         assert watch.feeders()["station"] == ["m1", "m2"]
         watch.stop()
+
+
+def test_a_catalog_is_begun_once_and_never_over_what_people_told(catalog):
+    rows = {
+        "devices": [{"id": "meter", "site": "hall"}],
+        "sites": [{"id": "hall", "tenant": "schwerte", "name": "Rathaus"}],
+        "tenants": [{"id": "schwerte", "name": "Schwerte"}],
+    }
+    catalog.meet(["meter", "other"])
+    assert catalog.begin(rows)
+    assert catalog.placed()["meter"].site.name == "Rathaus"
+    catalog.put("sites", [{"id": "hall", "name": "Altes Rathaus"}])
+    assert not catalog.begin(rows)
+    assert catalog.placed()["meter"].site.name == "Altes Rathaus"
+    assert [row["site"] for row in catalog.rows("devices")] == ["hall", None]
