@@ -32,9 +32,11 @@ from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
     from analytics.live import Live
+    from api.asking import EmscherError
     from api.gate import Guard
     from api.house import House
     from api.live import Teller
+    from api.remote import Client, EmscherWarning
     from fleet.demo import Progress as DemoProgress
     from gateway.broker import EmbeddedBroker
     from gateway.settings import Settings
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ingest.catalog import CatalogWatch
     from ingest.store import Store
 
+__all__ = ["Client", "EmscherError", "EmscherWarning", "app", "main"]
 VERSION = version("emscher")
 DRAIN_S = 2.5
 COLLECTED = (50_000, 20, 20)  # so many objects come before the young, middle and old are looked at
@@ -59,6 +62,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+def __getattr__(name: str) -> object:
+    """Return what Python programs use, `from emscher import Client`; commands don't load it."""
+    if name in __all__:
+        from api import remote
+
+        return getattr(remote, name)
+    raise AttributeError(f"emscher has no {name}")
 
 
 def settings_from(**given: object) -> "Settings":

@@ -45,7 +45,8 @@ _COLUMNS = {
 _CHARTED = {What.READINGS: "value", What.WINDOWS: "mean", What.ENERGY: "value"}
 
 
-Url = Annotated[str, typer.Option(help="Where Emscher answers.")]
+Url = Annotated[str, typer.Option(help="Where Emscher answers.", envvar="EMSCHER_URL")]
+Key = Annotated[str | None, typer.Option(help="Key of a tenant, emscher_….", envvar="EMSCHER_KEY")]
 HERE = "http://127.0.0.1:8000"
 
 
@@ -64,12 +65,13 @@ def query(
     tz: Annotated[str | None, typer.Option(help="Zone of periods and of plain times.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many items.")] = 100,
     url: Url = HERE,
+    key: Key = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Ask a running Emscher: what is there, what was measured, what flowed, what is odd."""
     asked = {"device": device, "quantity": quantity, "start": start, "end": end}
     try:
-        answer = ask(url.rstrip("/"), what, limit, by=by, every=every, tz=tz, **asked)
+        answer = ask(url.rstrip("/"), what, limit, key, by=by, every=every, tz=tz, **asked)
     except AskError as error:
         raise failed(error) from None
     if as_json:
@@ -84,18 +86,20 @@ def failed(error: AskError) -> typer.Exit:
     return typer.Exit(1)
 
 
-def ask(url: str, what: What, limit: int, **asked: str | None) -> dict[str, Any]:
+def ask(
+    url: str, what: What, limit: int, key: str | None = None, **asked: str | None
+) -> dict[str, Any]:
     """Return what Emscher at `url` answers, at most `limit` items over as many pages as it takes.
 
     Raises AskError when it can't be reached or refuses the question.
     """
     query = {name: text for name, text in asked.items() if text is not None}
     if what in (What.HEALTH, What.COUNTERS):
-        return get(f"{url}/v1/{what.value}", {})
+        return get(f"{url}/v1/{what.value}", {}, key)
     items: list[dict[str, Any]] = []
     while True:
         page = min(_PAGE, limit - len(items))
-        answer = get(f"{url}/v1/{what.value}", {**query, "limit": str(page)})
+        answer = get(f"{url}/v1/{what.value}", {**query, "limit": str(page)}, key)
         items += answer["items"]
         if answer["next"] is None or len(items) >= limit:
             return {**answer, "items": items}
@@ -127,13 +131,16 @@ def show(console: Console, what: What, answer: dict[str, Any]) -> None:
         console.print(f"There is more: ask for more than {len(items)} with --limit.")
 
 
-def get(url: str, query: dict[str, str], *, post: bool = False) -> dict[str, Any]:
+def get(
+    url: str, query: dict[str, str], key: str | None = None, *, post: bool = False
+) -> dict[str, Any]:
     """Return the JSON that lies at a URL; AskError says why there is none."""
     full = f"{url}?{urlencode(query)}" if query else url
     if not full.startswith(("http://", "https://")):
         raise AskError(f'--url: expected http://HOST:PORT, found "{url}"')
     try:
-        asked = Request(full, method="POST" if post else "GET")
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        asked = Request(full, headers=headers, method="POST" if post else "GET")
         with urlopen(asked, timeout=_RETRY_TIMEOUT_S if post else _TIMEOUT_S) as response:
             answer: dict[str, Any] = json.load(response)
             return answer

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from api.client import HERE, AskError, Url, failed, get
+from api.client import HERE, AskError, Key, Url, failed, get
 
 _PAGE = 100
 _POLL_S = 0.3
@@ -39,12 +39,13 @@ def origin(
     channel: Annotated[str | None, typer.Option(help="Where the quantity has several.")] = None,
     tz: Annotated[str | None, typer.Option(help="Zone of a plain time.")] = None,
     url: Url = HERE,
+    key: Key = None,
     as_json: _Json = False,
 ) -> None:
     """Show the message behind a reading, as it came, and those of the values that it replaced."""
     asked = {"device": device, "quantity": quantity, "time": time_, "channel": channel, "tz": tz}
     try:
-        found = get(f"{url.rstrip('/')}/v1/readings/origin", _given(asked))
+        found = get(f"{url.rstrip('/')}/v1/readings/origin", _given(asked), key)
     except AskError as error:
         raise failed(error) from None
     if as_json:
@@ -73,6 +74,7 @@ def reprocess(
     tz: Annotated[str | None, typer.Option(help="Zone of plain times.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     url: Url = HERE,
+    key: Key = None,
 ) -> None:
     """Decode kept messages again, with the codecs of now: after a codec was mended.
 
@@ -84,12 +86,12 @@ def reprocess(
     if dry_run:
         asked["trial"] = "true"
     try:
-        run = get(place, _given(asked), post=True)
+        run = get(place, _given(asked), key, post=True)
         with Progress(transient=True) as shown:
             task = shown.add_task("Decoding again", total=None)
             while run["running"]:
                 time.sleep(_POLL_S)
-                run = get(place, {})
+                run = get(place, {}, key)
                 reached = run["reached"] or "the beginning"
                 shown.update(task, description=f"{run['messages']} messages, up to {reached}")
     except AskError as error:
@@ -111,11 +113,12 @@ def list_(
     topic: _Topic = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     url: Url = HERE,
+    key: Key = None,
     as_json: _Json = False,
 ) -> None:
     """List what is in quarantine, the newest first."""
     try:
-        found = list(_refused(url, rule, topic, limit))
+        found = list(_refused(url, key, rule, topic, limit))
     except AskError as error:
         raise failed(error) from None
     if as_json:
@@ -138,11 +141,12 @@ def list_(
 def show(
     number: Annotated[int, typer.Argument(metavar="ID", min=1, help="Its id in the list.")],
     url: Url = HERE,
+    key: Key = None,
     as_json: _Json = False,
 ) -> None:
     """Show one refused message whole: why, from where, and its bytes."""
     try:
-        found = get(f"{url.rstrip('/')}/v1/quarantine/{number}", {})
+        found = get(f"{url.rstrip('/')}/v1/quarantine/{number}", {}, key)
     except AskError as error:
         raise failed(error) from None
     if as_json:
@@ -164,11 +168,12 @@ def export(
     topic: _Topic = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100_000,
     url: Url = HERE,
+    key: Key = None,
 ) -> None:
     """Write refused messages to a file, one JSON object a line, whole and in base64."""
     count = 0
     try:
-        lines = _lines(url, rule, topic, limit)
+        lines = _lines(url, key, rule, topic, limit)
         if str(to) == "-":
             for line in lines:
                 typer.echo(line)
@@ -185,13 +190,15 @@ def export(
 
 
 @quarantine_app.command("retry")
-def retry(rule: _Rule = None, url: Url = HERE) -> None:
+def retry(rule: _Rule = None, url: Url = HERE, key: Key = None) -> None:
     """Decode refused messages again, after a codec was added or a setting changed.
 
     What is understood now is stored with its own time and leaves quarantine.
     """
     try:
-        found = get(f"{url.rstrip('/')}/v1/quarantine/retry", _given({"rule": rule}), post=True)
+        found = get(
+            f"{url.rstrip('/')}/v1/quarantine/retry", _given({"rule": rule}), key, post=True
+        )
     except AskError as error:
         raise failed(error) from None
     typer.echo(
@@ -204,12 +211,14 @@ def _given(asked: dict[str, str | None]) -> dict[str, str]:
     return {name: text for name, text in asked.items() if text is not None}
 
 
-def _refused(url: str, rule: str | None, topic: str | None, limit: int) -> Iterator[dict[str, Any]]:
+def _refused(
+    url: str, key: str | None, rule: str | None, topic: str | None, limit: int
+) -> Iterator[dict[str, Any]]:
     """Yield refusals of that rule and topic, page by page."""
     query = {"limit": str(_PAGE)}
     count = 0
     while True:
-        page = get(f"{url.rstrip('/')}/v1/quarantine", query)
+        page = get(f"{url.rstrip('/')}/v1/quarantine", query, key)
         for one in page["items"]:
             if (rule is None or one["rule"] == rule) and (topic is None or topic in one["topic"]):
                 yield one
@@ -221,9 +230,15 @@ def _refused(url: str, rule: str | None, topic: str | None, limit: int) -> Itera
         query["cursor"] = page["next"]
 
 
-def _lines(url: str, rule: str | None, topic: str | None, limit: int) -> Iterator[str]:
-    for one in _refused(url, rule, topic, limit):
-        whole = get(f"{url.rstrip('/')}/v1/quarantine/{one['id']}", {}) if one["truncated"] else one
+def _lines(
+    url: str, key: str | None, rule: str | None, topic: str | None, limit: int
+) -> Iterator[str]:
+    for one in _refused(url, key, rule, topic, limit):
+        whole = (
+            get(f"{url.rstrip('/')}/v1/quarantine/{one['id']}", {}, key)
+            if one["truncated"]
+            else one
+        )
         yield json.dumps(whole, ensure_ascii=False)
 
 

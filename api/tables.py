@@ -2,7 +2,8 @@
 
 A route that is made by `Tables` answers JSON page by page. Asked for a table (`format=`, or by the
 Accept header) it goes from page to page itself. CSV is sent as it comes; for Arrow and Parquet the
-pages are put into files first, so that memory holds one page at a time.
+pages are put into files first, so that memory holds one page at a time. A `limit` gives one page as
+a table; a `Link` header leads to the next.
 """
 
 import json
@@ -13,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 import polars as pl
@@ -96,11 +97,14 @@ class Tables(APIRoute):
         return handler
 
     async def _table(self, as_json: Handler, request: Request, form: Form) -> Response:
-        pages = _pages(as_json, request)
+        paged = any(one.alias == "limit" for one in self.dependant.query_params)
+        pages = _pages(as_json, request, paged)
         first = await anext(pages)
         columns = _columns(self.response_model, first)
         name = f"{request.url.path.rpartition('/')[2]}.{form}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'} | _beside(
+            request, first
+        )
         if form is Form.CSV:
 
             async def lines() -> AsyncIterator[bytes]:
@@ -127,6 +131,20 @@ class Tables(APIRoute):
         )
 
 
+def _beside(request: Request, page: Json) -> dict[str, str]:
+    """Return as headers what a page says beside its items, for which a table has no place.
+
+    `Link` leads to what follows a page of a limit (RFC 8288); `Emscher-Note` is percent-encoded.
+    """
+    headers = {}
+    if page.get("note") is not None:
+        headers["Emscher-Note"] = quote(page["note"])
+    if "limit" in request.query_params and page.get("next") is not None:
+        asked = urlencode({**request.query_params, "cursor": page["next"]})
+        headers["Link"] = f'<{request.url.path}?{asked}>; rel="next"'
+    return headers
+
+
 def _form(request: Request) -> Form:
     """Return the form that is asked for; one that is none is refused with the other parameters."""
     typed = request.query_params.get("format")
@@ -144,11 +162,12 @@ def _form(request: Request) -> Form:
     return best
 
 
-async def _pages(as_json: Handler, request: Request) -> AsyncIterator[Json]:
+async def _pages(as_json: Handler, request: Request, paged: bool) -> AsyncIterator[Json]:
     """Yield the pages from here to the end, or the one of a limit that was asked for."""
     asked = dict(parse_qsl(request.url.query, keep_blank_values=True))
     one_page = "limit" in asked
-    asked.setdefault("limit", str(LIMIT_MAX))
+    if paged:
+        asked.setdefault("limit", str(LIMIT_MAX))
     while True:
         scope = dict(request.scope, query_string=urlencode(asked).encode())
         answer = await as_json(Request(scope, request.receive))

@@ -129,6 +129,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlSource(settings_cls)
 
 
+CLIENTS = frozenset(("EMSCHER_KEY", "EMSCHER_URL"))  # are read by those who ask, such as `query`
 _SECRET = frozenset(
     ("broker", "influx_token", "lorawan_keys")
 )  # their words leave the secret part out themselves
@@ -142,7 +143,9 @@ def settings_from(environment: Mapping[str, str], **given: object) -> Settings:
     unknown = [
         name
         for name in environment
-        if name.startswith("EMSCHER_") and name[8:].lower() not in Settings.model_fields
+        if name.startswith("EMSCHER_")
+        and name not in CLIENTS
+        and name[8:].lower() not in Settings.model_fields
     ]
     if unknown:
         known = ", ".join(f"EMSCHER_{name.upper()}" for name in Settings.model_fields)

@@ -60,3 +60,8 @@ def test_a_wrong_session_key_is_told_without_the_secret(name, key):
 def test_an_unknown_variable_is_told_with_those_that_exist():
     with pytest.raises(SettingsError, match="EMSCHER_ZON is no variable of Emscher"):
         settings_from({"EMSCHER_ZON": "x"})
+
+
+def test_what_is_meant_for_those_who_ask_is_no_setting():
+    clients = {"EMSCHER_KEY": "emscher_x", "EMSCHER_URL": "http://there:8000"}
+    assert settings_from(clients) == settings_from({})
