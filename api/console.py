@@ -29,7 +29,6 @@ def docs(request: Request) -> Response:
     return _answer(request, _FOLDER / "docs.html")
 
 
-@router.get("/device")
 @router.get("/energy")
 @router.get("/anomalies")
 @router.get("/quality")

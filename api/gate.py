@@ -40,7 +40,7 @@ _ASKERS_MAX = 10_000
 _READS = ("GET", "HEAD", "OPTIONS")
 # Pages and their files hold no data; what they ask for comes through the gate.
 _PAGES = frozenset(
-    ("/", "/device", "/energy", "/anomalies", "/quality", "/system", "/city", "/login", "/docs",
+    ("/", "/energy", "/anomalies", "/quality", "/system", "/login", "/docs",
      "/openapi.json")
 )  # fmt: skip
 _FREE = frozenset(("/v1/health", "/v1/login", "/v1/logout", "/v1/me"))
@@ -86,7 +86,6 @@ class Guard:
 
     ring     the keys · sessions: the sign-ins of browsers · vouching: another way to be known
     note     writes a line of the audit log; StoreUnavailable while it can't
-    public   whether a visitor without a key sees the open totals
     rate     requests a second of each key, and of each address without one · wrong: of wrong keys
     """
 
@@ -94,7 +93,6 @@ class Guard:
     sessions: Sessions
     note: "Callable[[Deed], None]"
     vouching: Vouching | None = None
-    public: bool = False
     rate: Rate = field(default_factory=lambda: Rate(50))
     wrong: Rate = field(default_factory=lambda: Rate(0.5))
     now_ns: Callable[[], int] = time.time_ns
@@ -148,7 +146,7 @@ class Gate:
         wait_s = guard.rate.wait_s(asker.key or address(asked))
         if wait_s:
             raise too_many("requests", wait_s)
-        _may(asked, asker, guard.public)
+        _may(asked, asker)
         return asker
 
     async def _known(self, guard: Guard, asked: HTTPConnection) -> Asker:
@@ -224,18 +222,11 @@ def _changes(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] not in _READS
 
 
-def _may(asked: HTTPConnection, asker: Asker, public: bool) -> None:
+def _may(asked: HTTPConnection, asker: Asker) -> None:
     """Raise where somebody may not do this here."""
     path = asked.url.path
     if path in _PAGES or path in _FREE or path.startswith("/console/"):
         return
-    if path.startswith("/v1/public/") and not _changes(asked.scope):
-        if asker is not VISITOR or public:
-            return
-        raise UnknownAskerError(
-            "open totals are not shown to everybody here (setting public): expected a key, found"
-            " none"
-        )
     needed = May.READ
     if _changes(asked.scope):
         needed = May.WRITE

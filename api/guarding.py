@@ -25,7 +25,6 @@ class Settings(Protocol):
     data: Path
     http: str
     catalog: str
-    public: bool
     rate_limit: int
     first_key: str
 
@@ -57,7 +56,6 @@ def guard_of(settings: Settings, host: str, watch: Asking) -> Guard:
         ring=KeyRing(lambda: watch.asked(keys), always=not is_loopback(host)),
         sessions=Sessions(_secret(settings.data / "session.secret")),
         note=lambda deed: watch.asked(lambda catalog: note(catalog, [deed])),
-        public=settings.public,
         rate=Rate(settings.rate_limit),
     )
 

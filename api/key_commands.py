@@ -58,7 +58,7 @@ def key_app(settings_from: Callable[..., Settings]) -> typer.Typer:
         scope: Annotated[
             Scope,
             typer.Option(
-                help="public: open totals · read: ask all · write: remarks, retry, reprocess too ·"
+                help="read: ask all · write: remarks, retry, reprocess too ·"
                 " admin: erase, audit log too."
             ),
         ] = Scope.READ,

@@ -30,8 +30,8 @@ _TEXT = re.compile(r"emscher_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 class Scope(StrEnum):
     """What a key may do; each may do what those before it may.
 
-    public  open totals · read  ask everything (of its tenant) · write  also say something: remarks,
-    retry, reprocess · admin  also erase, and read the audit log
+    public  nothing but whether all is well · read  ask everything (of its tenant)
+    write  also say something: remarks, retry, reprocess · admin  also read the audit log
     """
 
     PUBLIC = "public"

@@ -54,7 +54,6 @@ class Settings(BaseSettings):
     influx_org: str = Field("", description="its organisation (InfluxDB 2)")
     influx_token: str = Field("", description="its token, or user:password (InfluxDB 1.8)")
     catalog: str = Field("", description="of sites and meters: a URL of PostgreSQL, else SQLite")
-    public: bool = Field(False, description="show the open totals to everybody, without a key")
     rate_limit: int = Field(
         50, ge=0, le=1_000_000, description="requests a second of each key; 0: no bound"
     )

@@ -55,6 +55,9 @@ async function ask(path, query, options) {
     throw new ApiError(t("error.network"), 0);
   }
   learnClock(response);
+  if (response.status === 401 && !location.pathname.endsWith("/login")) {
+    location.assign(`login?next=${encodeURIComponent(location.href)}`);
+  }
   if (!response.ok) throw new ApiError(await problem(response), response.status);
   try {
     return await response.json();

@@ -251,9 +251,9 @@ function renderOne() {
   showState(byId("one-state"), ...(one ? [null] : waiting));
   if (!one) return;
   const { unit } = seriesOf(one);
-  const parts = { id: one.device, quantity: one.quantity, channel: one.channel, time: one.start };
+  const parts = { device: one.device, quantity: one.quantity, channel: one.channel };
   const there = Object.entries(parts).filter(([, value]) => value);
-  setAttribute(link, "href", `device#${new URLSearchParams(there)}`);
+  setAttribute(link, "href", `./#${new URLSearchParams(there)}`);
   setText(link, t("one.device"));
   setText(byId("one-text"), one.text);
   const facts = {

@@ -180,8 +180,8 @@ function renderTotals() {
 
 function rowOf(item) {
   const { device, quantity, channel } = item;
-  const parts = Object.entries({ id: device, quantity, channel }).filter(([, value]) => value);
-  const link = el("a", { href: `device#${new URLSearchParams(parts)}`, text: nameOf(item) });
+  const parts = Object.entries({ device, quantity, channel }).filter(([, value]) => value);
+  const link = el("a", { href: `./#${new URLSearchParams(parts)}`, text: nameOf(item) });
   const cell = (name, text, some = false) => {
     const label = { "data-label": t(`column.${name}`) };
     return el("td", { class: `number${some ? " some" : ""}`, ...label, text });

@@ -1,34 +1,35 @@
 /** What every page of the console has: the way to the others, and its language. */
 
-import { byId, el, setAttribute } from "./dom.js";
+import { get, post } from "./api.js";
+import { byId, el, setAttribute, setText } from "./dom.js";
 import { addWords, language, onLanguage, setLanguage, t, translate } from "./text.js";
 
-const PAGES = { live: "./", device: "device", energy: "energy", anomalies: "anomalies", quality: "quality", system: "system" };
+const PAGES = { live: "./", energy: "energy", anomalies: "anomalies", quality: "quality", system: "system" };
 
 addWords({
   en: {
     "nav.label": "Pages",
     "nav.live": "Live",
-    "nav.device": "Device",
     "nav.energy": "Energy",
     "nav.anomalies": "Anomalies",
     "nav.quality": "Data quality",
     "nav.system": "System",
-    "shell.skip": "Skip to the content",
-    "shell.retry": "Try again",
-    "shell.noscript": "This page needs JavaScript.",
+    "me.open": "Open to everybody at this machine: there is no key yet (emscher key add).",
+    "me.signedIn": "Signed in as {name}",
+    "me.tenant": "Signed in as {name} of {tenant}",
+    "me.out": "Sign out",
   },
   de: {
     "nav.label": "Seiten",
     "nav.live": "Live",
-    "nav.device": "Gerät",
     "nav.energy": "Energie",
     "nav.anomalies": "Auffälliges",
     "nav.quality": "Datenqualität",
     "nav.system": "System",
-    "shell.skip": "Zum Inhalt springen",
-    "shell.retry": "Noch einmal",
-    "shell.noscript": "Diese Seite braucht JavaScript.",
+    "me.open": "Offen für alle an diesem Rechner: Es gibt noch keinen Schlüssel (emscher key add).",
+    "me.signedIn": "Angemeldet als {name}",
+    "me.tenant": "Angemeldet als {name} von {tenant}",
+    "me.out": "Abmelden",
   },
 });
 
@@ -55,4 +56,32 @@ export function startShell(page, render) {
   };
   onLanguage(speak);
   speak();
+  showMe();
+}
+
+/** Say who one is here: with a way to sign out, or that everybody may all. */
+async function showMe() {
+  let me;
+  try {
+    me = await get("v1/me");
+  } catch {
+    return; // the page itself says that the server does not answer
+  }
+  const words = el("span", {});
+  const out = el("button", { type: "button", class: "sign-out", on: { click: signOut } });
+  const line = el("p", { id: "me", class: "me", "data-open": String(me.open) }, words);
+  if (me.signed_in) line.append(" ", out);
+  const speak = () => {
+    const key = me.open ? "me.open" : me.tenant ? "me.tenant" : "me.signedIn";
+    setText(words, t(key, me));
+    setText(out, t("me.out"));
+  };
+  onLanguage(speak);
+  speak();
+  if (me.open || me.signed_in) document.querySelector("header").append(line);
+}
+
+async function signOut() {
+  await post("v1/logout");
+  location.assign("login");
 }

@@ -103,7 +103,7 @@ def described(tmp_path_factory):
             (method, path, operation.get("parameters", []))
             for path, item in document["paths"].items()
             for method, operation in item.items()
-            if path != "/v1/live"
+            if path not in ("/v1/live", "/v1/audit")  # endless, and in need of a catalog
         ],
     )
     town.store.close()

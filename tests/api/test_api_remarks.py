@@ -13,10 +13,6 @@ from api.app import create_app
 from ingest.errors import StoreUnavailable
 
 
-class Anna:
-    name = "anna"
-
-
 @pytest.fixture
 def worked(town, tmp_path):
     """Return a town with a catalog and nine anomalies, three of them at each hour."""
@@ -61,16 +57,6 @@ def test_each_step_is_kept_with_its_author_and_time_and_the_last_step_decides(wo
     assert {(one["author"], one["at"]) for one in body["said"]} == {
         ("somebody", "2026-03-01T12:00:00Z")
     }
-
-
-def test_the_author_is_who_asks(worked):
-    @worked.app.middleware("http")
-    async def known(request, call_next):
-        request.state.asker = Anna()
-        return await call_next(request)
-
-    (said,) = say(worked.client(), "open", "acknowledge").json()["said"]
-    assert said["author"] == "anna"
 
 
 @pytest.mark.parametrize(
