@@ -78,7 +78,7 @@ async def live(
     snapshot: _Snapshot = True,
     last_event_id: Annotated[
         str | None,
-        Header(description="the id of the last event that one has: goes on behind it"),
+        Header(description="the id of the last event: goes on behind it", examples=["1a2b3c4d-17"]),
     ] = None,
 ) -> StreamingResponse:
     """How things are, and then every reading, anomaly and new device as it is stored.
@@ -103,7 +103,9 @@ async def live_by_websocket(
     rooms: Rooms,
     wanted: _Asked,
     snapshot: _Snapshot = True,
-    last_event_id: Annotated[str | None, Query(description="as the header of GET")] = None,
+    last_event_id: Annotated[
+        str | None, Query(description="as the header of GET", examples=["1a2b3c4d-17"])
+    ] = None,
 ) -> None:
     """The same over WebSocket: frames of `{"id": …, "events": [{"event": …, "data": …}, …]}`."""
     await socket.accept()
