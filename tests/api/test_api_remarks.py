@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from api_town import HOUR_NS, METER, NOON_NS, anomaly, every, problem_of, served
+from api_town import HOUR_NS, METER, NOON_NS, anomaly, every, problem_of, served, until
 from catalog_town import catalogued
 from starlette.testclient import TestClient
 from test_api_feed import Reader
@@ -130,7 +130,8 @@ def test_lists_by_handling_lose_nothing_and_keep_the_order_page_by_page(worked, 
 
 def test_a_change_is_told_to_the_feed(worked):
     with served(worked) as url:
-        reader = Reader(url, anomalies="true")
+        reader = Reader(url, anomalies="true", snapshot="false")
+        until(lambda: worked.feed.listeners)
         say(worked.client(), "open", "acknowledge")
         told = reader.reach("anomaly")
     assert (told["id"], told["handling"], told["remarks"]) == ("open", "acknowledged", 1)

@@ -3,7 +3,6 @@
 import io
 import json
 import tempfile
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -58,10 +57,11 @@ def same(told, value):
 
 @pytest.mark.parametrize("form", list(READERS))
 @pytest.mark.parametrize(("path", "query"), COLLECTIONS)
-def test_a_table_is_the_whole_collection(client, monkeypatch, path, query, form):
+def test_a_table_is_the_whole_collection(client, monkeypatch, tmp_path, path, query, form):
     """Whatever the size of the pages that it is made of."""
     whole = client.get(path, params={**query, "limit": 10_000}).json()["items"]
     monkeypatch.setattr(tables, "LIMIT_MAX", 3)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     answer = client.get(path, params={**query, "format": form})
     assert answer.status_code == 200
     name = path.rpartition("/")[2]
@@ -77,7 +77,7 @@ def test_a_table_is_the_whole_collection(client, monkeypatch, path, query, form)
             if form == "csv" and told is not None and isinstance(value, float):
                 told = float(told)
             assert same(told, value), (name, told, value)
-    assert not list(Path(tempfile.gettempdir()).glob("emscher-table-*"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_energy_names_its_register_and_its_status(client):
