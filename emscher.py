@@ -196,6 +196,7 @@ async def _run(settings: "Settings") -> None:
             frames=intake.frames.of,
             all_frames=intake.frames.total,
             catalog=watch,
+            public=settings.public or settings.demo,
         )
         guard = guard_of(settings, host, watch)
         await _serve(
@@ -247,6 +248,7 @@ async def _serve(
 ) -> None:
     """Answer over HTTP, mind the broker, feed the demo, until `stop`; then end the answers."""
     from api.app import create_app
+    from api.opened import keep_open
     from api.server import Server
     from gateway.broker import mind
 
@@ -254,6 +256,8 @@ async def _serve(
     tasks = [asyncio.create_task(server.serve(sockets=[listening]))]
     if embedded is not None:
         tasks.append(asyncio.create_task(mind(embedded, stop)))
+    if house.public:
+        tasks.append(asyncio.create_task(keep_open(house, stop)))
     if settings.demo:
         from fleet.demo import run_demo
 

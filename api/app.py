@@ -22,6 +22,7 @@ from api import (
     messages,
     metrics,
     problems,
+    public,
     quality,
     quarantine,
     readings,
@@ -83,6 +84,7 @@ def create_app(house: House, guard: Guard | None = None) -> FastAPI:
         quarantine,
         live,
         login,
+        public,
     ):
         app.include_router(room.router, dependencies=[Depends(_known_parameters)])
     app.include_router(metrics.router)

@@ -34,6 +34,7 @@ def docs(request: Request) -> Response:
 @router.get("/quality")
 @router.get("/system")
 @router.get("/login")
+@router.get("/city")
 def page(request: Request) -> Response:
     """One of the other pages; its file is named like its path."""
     return _answer(request, _FOLDER / f"page-{request.url.path.strip('/')}.html")

@@ -41,9 +41,10 @@ _READS = ("GET", "HEAD", "OPTIONS")
 # Pages and their files hold no data; what they ask for comes through the gate.
 _PAGES = frozenset(
     ("/", "/energy", "/anomalies", "/quality", "/system", "/login", "/docs",
-     "/openapi.json")
+     "/city", "/openapi.json")
 )  # fmt: skip
 _FREE = frozenset(("/v1/health", "/v1/login", "/v1/logout", "/v1/me"))
+_OPEN = "/v1/public/"
 _ADMIN = ("/v1/audit",)
 log = structlog.get_logger("emscher.api")
 
@@ -226,6 +227,8 @@ def _may(asked: HTTPConnection, asker: Asker) -> None:
     """Raise where somebody may not do this here."""
     path = asked.url.path
     if path in _PAGES or path in _FREE or path.startswith("/console/"):
+        return
+    if path.startswith(_OPEN) and not _changes(asked.scope):
         return
     needed = May.READ
     if _changes(asked.scope):

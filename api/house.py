@@ -131,6 +131,7 @@ class House:
     tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
+    public       whether totals and public places are shown to everybody
     """
 
     store: Readings
@@ -150,6 +151,7 @@ class House:
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
     catalog: Catalog = field(default_factory=_NoCatalog)
     tenant: str | None = None
+    public: bool = False
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""

@@ -88,7 +88,8 @@ async def live(
     with `Last-Event-ID` (a browser does so by itself) gets what it missed instead of a snapshot.
     `event: retracted` gives the id of an anomaly that later readings have disproved: forget it.
     `event: gap` says that this client read too slowly: of what it missed, the newest value of each
-    series follows, and how many changes were passed over.
+    series follows, and how many changes were passed over; null: it came back too late, or after a
+    new start of Emscher, and nobody knows how many.
     """
     return StreamingResponse(
         _stream(request, rooms, wanted, snapshot, last_event_id, Form.SSE),
@@ -145,6 +146,9 @@ async def _stream(
     async with listening(feed, wanted, last_id) as (listener, resumed):
         if form is Form.SSE:
             yield b"retry: 2000\n\n"
+        if last_id and not resumed:  # Emscher was started again, or it is too long ago
+            lost = event("gap", {"dropped": None}).wire(form)
+            yield lost if form is Form.SSE else b'{"id":"","events":[%s]}' % lost
         if snapshot and not resumed:
             id = feed.id_of(listener)
             taken = await asyncio.to_thread(Snapshot.of, rooms, wanted)

@@ -298,8 +298,8 @@ class Client:
             headers = {"Last-Event-ID": stream.last_id} if stream.last_id else {}
             try:
                 for piece in self._there.pieces("/v1/live", _given(given), headers, _SILENT_S_MAX):
-                    left = self._retries
                     yield from stream.events(piece)
+                    left = self._retries if stream.is_heard() else left
             except EmscherError as error:
                 if error.status is not None or not left:
                     raise
@@ -351,7 +351,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self.last_id, self.pause_s = "", 2.0
-        self._rest = b""
+        self._rest, self._heard = b"", False
 
     def events(self, piece: bytes) -> Iterator[Event]:
         """Yield the events that a piece completes."""
@@ -361,8 +361,14 @@ class _Stream:
             self.last_id = fields.get("id", self.last_id).strip()
             if "retry" in fields:
                 self.pause_s = float(fields["retry"]) / 1000
+            self._heard |= "data" in fields or block.startswith(b":")  # or that all is still well
             if "data" in fields:
                 yield Event(fields.get("event", "message").strip(), json.loads(fields["data"]))
+
+    def is_heard(self) -> bool:
+        """Return whether anything was told since this was asked last."""
+        heard, self._heard = self._heard, False
+        return heard
 
     def broken_off(self) -> bool:
         """Forget a part of an event; return whether what follows may lack something."""

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
         50, ge=0, le=1_000_000, description="requests a second of each key; 0: no bound"
     )
     first_key: str = Field("", description="file for the text of a first key, made where none is")
+    public: bool = Field(
+        False, description="show totals of homes, and public places, to everybody without a key"
+    )
     demo: bool = Field(False, description="feed a small simulated city")
 
     @field_validator("http", "mqtt")

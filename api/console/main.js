@@ -185,7 +185,7 @@ function onDevice(item) {
 
 /** The feed skipped something: the store has it all, so ask there. */
 function onGap({ dropped }) {
-  header.showGap(dropped ?? 0);
+  if (dropped) header.showGap(dropped);
   chart.reload();
 }
 

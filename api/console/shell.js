@@ -42,13 +42,19 @@ export function startShell(page, render) {
     el("a", { href, "data-t": `nav.${name}`, "aria-current": name === page ? "page" : null }),
   );
   byId("nav").replaceChildren(...links);
+  speakPage(() => (page === "live" ? t("title") : `${t(`nav.${page}`)} · Emscher`), render);
+  showMe();
+}
+
+/** Fill what a page says, in its language, now and whenever that changes; then `render`. */
+export function speakPage(title, render) {
   const buttons = document.querySelectorAll("[data-language]");
   for (const button of buttons) {
     button.addEventListener("click", () => setLanguage(button.dataset.language));
   }
   const speak = () => {
     translate(document);
-    document.title = page === "live" ? t("title") : `${t(`nav.${page}`)} · Emscher`;
+    document.title = title();
     for (const button of buttons) {
       setAttribute(button, "aria-pressed", String(button.dataset.language === language()));
     }
@@ -56,7 +62,6 @@ export function startShell(page, render) {
   };
   onLanguage(speak);
   speak();
-  showMe();
 }
 
 /** Say who one is here: with a way to sign out, or that everybody may all. */

@@ -7,6 +7,7 @@ started again fits onto its own past.
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from msgspec.structs import replace
 from fleet.errors import BrokerAbsentError, BrokerLostError
 from fleet.faults import Fault
 from fleet.message import SECOND_NS, Message, time_ns_of
-from fleet.places import PLACES
+from fleet.places import PLACES, Place
 from fleet.publisher import Broker, connected, publish_all
 from fleet.scenario import Scenario, load
 from fleet.simulation import Simulation
@@ -67,25 +68,31 @@ def demo_messages(
 def demo_catalog(*, seed: int = 1) -> dict[str, list[dict[str, str | float]]]:
     """Return what people would tell a catalog of the city: rows of tenants, sites and devices.
 
-    A site is a district's sector, and stands at the district's rough centre (degrees, WGS 84).
+    A home is a site of its own; else a site is a district's sector. All stand at the district's
+    rough centre (degrees, WGS 84). What is neither a home nor the grid is public.
     """
     places = {(place.city, place.district): place for place in PLACES}
     tenants: dict[str, dict[str, str | float]] = {}
     sites: dict[str, dict[str, str | float]] = {}
     devices: list[dict[str, str | float]] = []
+    homes: Counter[Place] = Counter()
     for row in _quiet(ANCHOR_NS, ANCHOR_NS, seed, "").devices():
         place = places[str(row["city"]), str(row["district"])]
         tenant, sector = place.city.lower(), _SECTORS[str(row["kind"])]
-        site = f"{tenant}-{place.short}-{sector}"
+        site, name = f"{tenant}-{place.short}-{sector}", f"{place.district}, {sector}"
+        if sector == "housing":
+            homes[place] += 1
+            site, name = f"{site}-{homes[place]}", f"{place.district}, home {homes[place]}"
         tenants[tenant] = {"id": tenant, "name": place.city}
         sites[site] = {
             "id": site,
             "tenant": tenant,
-            "name": f"{place.district}, {sector}",
+            "name": name,
             "district": place.district,
             "sector": sector,
             "latitude": place.latitude,
             "longitude": place.longitude,
+            "public": sector not in {"housing", "grid"},
         }
         devices.append({"id": str(row["device"]), "site": site})
     return {"tenants": [*tenants.values()], "sites": [*sites.values()], "devices": devices}

@@ -7,6 +7,7 @@ by URL.
 
 from ingest.catalog.book import Catalog, open_catalog
 from ingest.catalog.check import checked
+from ingest.catalog.disclosed import Published, days_published, publish, published
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.files import exported, geojson, imported
 from ingest.catalog.nouns import NOUNS, Field, Noun
@@ -34,10 +35,12 @@ __all__ = [
     "Handling",
     "KeyRow",
     "Noun",
+    "Published",
     "Remark",
     "Say",
     "add_key",
     "checked",
+    "days_published",
     "deeds",
     "exported",
     "geojson",
@@ -47,6 +50,8 @@ __all__ = [
     "keys",
     "note",
     "open_catalog",
+    "publish",
+    "published",
     "remark",
     "remarks_of",
     "revoke_key",

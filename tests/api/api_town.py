@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -88,6 +89,13 @@ class Town:
         )
         self.app = create_app(self.house)
 
+    def begin_again(self) -> None:
+        """Make what a new start makes: a feed that knows nothing of the one before."""
+        self.feed = Feed()
+        self.teller = Teller(self.feed, self.store)
+        self.house = replace(self.house, feed=self.feed)
+        self.app = create_app(self.house)
+
     def client(self) -> TestClient:
         return TestClient(self.app, raise_server_exceptions=False)
 
@@ -147,9 +155,9 @@ def fill(town: Town) -> Town:
 
 
 @contextlib.contextmanager
-def served(town: Town) -> Iterator[str]:
-    """Serve a town over HTTP on a free port by the real server; yield its address."""
-    socket = listening_on("127.0.0.1:0", "127.0.0.1", 0)
+def served(town: Town, port: int = 0) -> Iterator[str]:
+    """Serve a town over HTTP (on a free port) by the real server; yield its address."""
+    socket = listening_on("127.0.0.1", "127.0.0.1", port)
     server = Server(town.app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
     thread.start()

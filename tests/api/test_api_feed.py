@@ -258,6 +258,7 @@ def test_who_comes_back_gets_exactly_what_it_missed(town, listen):
 def test_an_id_that_is_not_known_gives_a_snapshot(town, listen, last_id):
     town.tell("d", "co2", [NOON_NS], [1.0])
     reader = listen(last_id=last_id)
+    assert reader.next() == ("gap", {"dropped": None})
     assert reader.next()[1]["value"] == 1.0
     assert reader.reach("snapshot") == {"readings": 1, "anomalies": 0}
 

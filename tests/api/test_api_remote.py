@@ -244,19 +244,37 @@ def test_a_pause_is_bounded(told, pause_s):
 
 
 def test_what_happens_is_heard_as_it_happens_and_after_a_break(town):
-    pauses = []
-    with served(town) as url, Client(url, sleep=pauses.append) as remote:
-        events = remote.live(quantity="co2")
-        assert next(events).kind == "counters"
-        town.tell("m", "co2", [NOON_NS], [417.0])
-        reading = next(one for one in events if one.kind == "reading")
-        assert (reading.data["device"], reading.data["value"]) == ("m", 417.0)
-        town.feed.close()  # the server ends each stream, and each new one after its first event
-        assert next(one for one in events if one.kind == "gap").data == {"dropped": None}
-        assert next(events).kind == "counters"
-        assert pauses == [2.0]
-        events.close()
-        until(lambda: town.feed.listeners == 0)
+    with contextlib.ExitStack() as before, contextlib.ExitStack() as after:
+        url = before.enter_context(served(town))
+        pauses = []
+
+        def pause(pause_s):
+            pauses.append(pause_s)
+            if len(pauses) == 1:  # Emscher is started again
+                town.begin_again()
+                after.enter_context(served(town, int(url.rpartition(":")[2])))
+
+        with Client(url, sleep=pause) as remote:
+            events = remote.live(quantity="co2")
+            assert [next(events).kind for _ in range(2)] == ["counters", "snapshot"]
+            town.tell("m", "co2", [NOON_NS], [417.0])
+            reading = next(one for one in events if one.kind == "reading")
+            assert (reading.data["device"], reading.data["value"]) == ("m", 417.0)
+            before.close()
+            assert next(one for one in events if one.kind == "gap").data == {"dropped": None}
+            again = next(events)
+            assert (again.kind, again.data["value"]) == ("reading", 417.0)
+            assert [next(events).kind for _ in range(2)] == ["counters", "snapshot"]
+            assert pauses == [2.0]
+            events.close()
+            until(lambda: town.feed.listeners == 0)
+
+
+def test_a_feed_that_always_ends_is_given_up(town):
+    with served(town) as url, Client(url, sleep=lambda pause_s: None, retries=3) as remote:
+        town.feed.close()
+        with pytest.raises(EmscherError, match="ended again and again"):
+            list(remote.live())
 
 
 def test_the_client_loads_nothing_of_the_server():

@@ -58,7 +58,7 @@ def test_an_ended_one_shows_its_series_also_on_a_phone_and_in_german(worked, pag
     expect(page.locator("#one-facts")).to_contain_text("85.0 °C")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     expect(page.locator("#one-device")).to_have_attribute(
-        "href", re.compile("id=sensor&quantity=temp")
+        "href", re.compile("=sensor&quantity=temp")
     )
     inside = page.locator("#filters [name=device]").bounding_box()
     assert inside["x"] + inside["width"] <= 390 - 8 - 14
