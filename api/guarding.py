@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from api.gate import Guard, Rate
+from api.gate import Guard, Rate, Vouching
 from api.keys import KeyRing, Scope, Sessions, new_key
 from ingest.errors import IngestError
 
@@ -27,6 +27,10 @@ class Settings(Protocol):
     catalog: str
     rate_limit: int
     first_key: str
+    oidc_issuer: str
+    oidc_audience: str
+    oidc_claim: str
+    oidc_groups: dict[str, str]
 
 
 class Asking(Protocol):
@@ -38,6 +42,10 @@ class Asking(Protocol):
 
 class KeysNeededError(IngestError):
     """Others could reach this installation, and there is no key."""
+
+
+class OidcError(IngestError):
+    """The settings of OpenID Connect can't be used."""
 
 
 def is_loopback(host: str) -> bool:
@@ -53,20 +61,41 @@ def guard_of(settings: Settings, host: str, watch: Asking) -> Guard:
     from ingest.catalog import keys, note  # noqa: PLC0415 (SQLAlchemy is large)
 
     return Guard(
-        ring=KeyRing(lambda: watch.asked(keys), always=not is_loopback(host)),
+        ring=KeyRing(
+            lambda: watch.asked(keys), always=bool(settings.oidc_issuer) or not is_loopback(host)
+        ),
         sessions=Sessions(_secret(settings.data / "session.secret")),
         note=lambda deed: watch.asked(lambda catalog: note(catalog, [deed])),
+        vouching=_vouching(settings),
         rate=Rate(settings.rate_limit),
     )
+
+
+def _vouching(settings: Settings) -> Vouching | None:
+    """Return who else vouches for people; None: nobody does."""
+    if not settings.oidc_issuer:
+        return None
+    from api.oidc import Vouched, checked_issuer  # noqa: PLC0415 (only where it is asked for)
+
+    try:
+        issuer = checked_issuer(settings.oidc_issuer)
+    except ValueError as fault:
+        raise OidcError(f"oidc_issuer: {fault}") from None
+    if not settings.oidc_groups:
+        raise OidcError('oidc_groups: expected a group at least, such as { staff = "read" }')
+    try:
+        return Vouched(issuer, settings.oidc_audience, settings.oidc_claim, settings.oidc_groups)
+    except ValueError as fault:
+        raise OidcError(f"oidc_groups: {fault}") from None
 
 
 def check_keys(settings: Settings, host: str) -> str | None:
     """Refuse to listen where others reach us and there is no key; return a word if one was made.
 
-    Raises KeysNeededError, and CatalogError while the catalog can't be asked (then nobody is let
-    in, but the intake may start).
+    Raises KeysNeededError, OidcError, and CatalogError while the catalog can't be asked (then
+    nobody is let in, but the intake may start).
     """
-    if is_loopback(host):
+    if _vouching(settings) is not None or is_loopback(host):
         return None
     from ingest.catalog import add_key, keys, open_catalog  # noqa: PLC0415 (as above)
 

@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         50, ge=0, le=1_000_000, description="requests a second of each key; 0: no bound"
     )
     first_key: str = Field("", description="file for the text of a first key, made where none is")
+    oidc_issuer: str = Field("", description="OpenID Connect: issuer whose bearer tokens are taken")
+    oidc_audience: str = Field("emscher", description="OpenID Connect: what a token must be for")
+    oidc_claim: str = Field("groups", description="OpenID Connect: claim with groups, by dots")
+    oidc_groups: dict[str, str] = Field(
+        {}, description="OpenID Connect: group = scope, or scope@tenant; the first one counts"
+    )
     public: bool = Field(
         False, description="show totals of homes, and public places, to everybody without a key"
     )

@@ -205,6 +205,7 @@ def test_places_show_the_environment_and_nothing_of_homes(city):
 def test_it_is_open_without_a_key_only_where_the_city_says_so(city, path, tmp_path):
     class Settings:
         catalog, data, rate_limit, first_key, http = "", tmp_path, 50, "", "127.0.0.1:8000"
+        oidc_issuer = ""
 
     row, text = new_key("a city's", Scope.READ, "dortmund", NOW_NS)
     add_key(city.catalog, row)
