@@ -3,6 +3,7 @@
 A local day has 23, 24 or 25 hours; its edges are the instants at which the local date changes.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -56,25 +57,37 @@ def edges(start_ns: int, end_ns: int, by: By, where: tzinfo) -> NDArray[np.int64
     step_ns = _LEAST_NS[by]
     if (end_ns - start_ns) // step_ns > PERIODS_MAX:
         raise ValueError(f"expected at most {PERIODS_MAX} periods: ask for a shorter span")
-    found = [start_ns]
-    inner = _next(start_ns, by, where)
+    inner = _inner_of_clock if by in {By.QUARTER_HOUR, By.HOUR} else _inner_dates
+    return np.array([start_ns, *inner(start_ns, end_ns, by, where), end_ns], dtype=np.int64)
+
+
+def _inner_dates(start_ns: int, end_ns: int, by: By, where: tzinfo) -> Iterator[int]:
+    inner = _next_date(start_ns, by, where)
     while inner < end_ns:
-        found.append(inner)
-        inner = _next(inner, by, where)
-    return np.array([*found, end_ns], dtype=np.int64)
+        yield inner
+        inner = _next_date(inner, by, where)
 
 
-def _next(time_ns: int, by: By, where: tzinfo) -> int:
-    if by in {By.QUARTER_HOUR, By.HOUR}:
-        return _next_of_clock(time_ns, _LEAST_NS[by], where)
-    return _next_date(time_ns, by, where)
+def _inner_of_clock(start_ns: int, end_ns: int, by: By, where: tzinfo) -> Iterator[int]:
+    """Yield the full hours, or quarters of them, of the local clock within (start_ns, end_ns)."""
+    step_ns, at_ns = _LEAST_NS[by], start_ns
+    while True:
+        ahead_ns = ahead_of_utc(at_ns, where)
+        next_ns = ((at_ns + ahead_ns) // step_ns + 1) * step_ns - ahead_ns
+        if next_ns >= end_ns:
+            return
+        # A day without a shift of the clock is laid out whole, another one step by step.
+        until_ns = min(at_ns + 24 * _HOUR_NS, end_ns)
+        even = ahead_of_utc(until_ns, where) == ahead_ns
+        steps = range(next_ns, until_ns if even else next_ns + 1, step_ns)
+        yield from steps
+        at_ns = steps[-1]
 
 
-def _next_of_clock(time_ns: int, step_ns: int, where: tzinfo) -> int:
-    """Return the next full hour, or quarter of it, of the local clock."""
+def ahead_of_utc(time_ns: int, where: tzinfo) -> int:
+    """Return by how much a zone's clock is ahead of UTC at an instant, ns."""
     ahead = to_datetime(time_ns, where).utcoffset() or timedelta(0)
-    ahead_ns = (ahead.days * 86_400 + ahead.seconds) * 1_000_000_000
-    return ((time_ns + ahead_ns) // step_ns + 1) * step_ns - ahead_ns
+    return (ahead.days * 86_400 + ahead.seconds) * 1_000_000_000
 
 
 def _next_date(time_ns: int, by: By, where: tzinfo) -> int:

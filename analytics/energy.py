@@ -12,6 +12,7 @@ counts for it, and one at its start does not.
 Source: docs/energy.md says how each step of a register is judged, and what lies between readings.
 """
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from ingest.store import SeriesSpan, Source
 from kernels import profile, spread
 
 ALWAYS_NS = int(np.iinfo(np.int64).max)
+_QUALITIES = list(Quality)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,22 +154,25 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
     corrections = corrections_of(whole, unit)
     at_ns = [correction.at_ns for correction in corrections]
     method = "linear" if whole.profile is None else "profile"
+    worth = np.where(at.exact[:-1] & at.exact[1:], Quality.MEASURED, Quality.ESTIMATED)
+    worth = np.maximum(worth, marked.quality)
+    worth = np.maximum(worth, np.where(over_gap, Quality.SUBSTITUTED, Quality.MEASURED))
+    # Nor can less than nothing flow, or more than ever can, or than the period's own slope.
+    with np.errstate(invalid="ignore"):  # a boundless rate in a period of which nothing is known
+        most = whole.rate_max * np.diff(known_ns) / HOUR_NS + whole.limits.step
+    most = np.maximum(most, amount)
+    open_ = np.minimum(doubt + marked.doubt, np.maximum(amount, most - amount))
+    columns = (
+        *(edges_ns[:-1], edges_ns[1:], amount, worth, covered, marked.provisional),
+        *(open_, known_ns[:-1], known_ns[1:], over_gap),
+    )
     found = []
-    for k in range(len(edges_ns) - 1):
-        start_ns, end_ns = int(edges_ns[k]), int(edges_ns[k + 1])
-        from_ns, to_ns = int(known_ns[k]), int(known_ns[k + 1])
+    for start_ns, end_ns, value, quality, share, provisional, doubtful, from_ns, to_ns, gap in zip(
+        *(column.tolist() for column in columns), strict=True
+    ):
         if from_ns >= to_ns:
             found.append(_unknown(start_ns, end_ns))
             continue
-        quality = Quality.MEASURED if at.exact[k] and at.exact[k + 1] else Quality.ESTIMATED
-        quality = max(quality, Quality(int(marked.quality[k])))
-        if over_gap[k]:
-            quality = max(quality, Quality.SUBSTITUTED)
-        value = float(amount[k])
-        open_ = float(doubt[k] + marked.doubt[k])
-        # Nor can less than nothing flow, or more than ever can, or than the period's own slope.
-        most = max(whole.rate_max * (to_ns - from_ns) / HOUR_NS + whole.limits.step, value)
-        open_ = min(open_, max(value, most - value))
         # It shows at the reading that ends the step, so it belongs to what ends there.
         mine = corrections[bisect_right(at_ns, start_ns) : bisect_right(at_ns, end_ns)]
         found.append(
@@ -175,13 +180,13 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
                 start_ns,
                 end_ns,
                 value,
-                quality,
-                float(covered[k]),
-                bool(marked.provisional[k]),
-                open_ if np.isfinite(open_) else None,
+                _QUALITIES[quality],
+                share,
+                provisional,
+                doubtful if math.isfinite(doubtful) else None,
                 from_ns,
                 to_ns,
-                method if over_gap[k] else None,
+                method if gap else None,
                 mine,
             )
         )

@@ -5,12 +5,13 @@ Source: docs/energy.md says how each step of a register is judged.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analytics.calendar import to_datetime, to_ns
+from analytics.calendar import ahead_of_utc, to_datetime, to_ns
 from ingest.derived import HOUR_NS
 from ingest.meter import NOTHING_KNOWN, Meter, RegisterFacts
 from ingest.reading import Rows
@@ -240,27 +241,35 @@ def clock_of(where: tzinfo, time_ns: NDArray[np.int64]) -> profile.Clock:
     """Return the shifts of a zone's clock from the first to the last of these times."""
     if not len(time_ns):
         return profile.Clock(np.zeros(1, np.int64), np.zeros(1, np.int64))
-    first, last = to_datetime(int(time_ns[0])), to_datetime(int(time_ns[-1]))
-    at, shift = [int(time_ns[0])], [_ahead_ns(first, where)]
-    day = first
-    while day < last:
-        later = min(day + timedelta(days=1), last)
-        if _ahead_ns(later, where) != shift[-1]:
-            at.append(to_ns(_changes(day, later, where)))
-            shift.append(_ahead_ns(later, where))
-        day = later
+    first_ns, last_ns = int(time_ns[0]), int(time_ns[-1])
+    at, shift = [first_ns], [ahead_of_utc(first_ns, where)]
+    for year in range(to_datetime(first_ns).year, to_datetime(last_ns).year + 1):
+        for at_ns, ahead_ns in _shifts(where, year):
+            if first_ns < at_ns <= last_ns:
+                at.append(at_ns)
+                shift.append(ahead_ns)
     return profile.Clock(np.array(at), np.array(shift))
 
 
-def _ahead_ns(moment: datetime, where: tzinfo) -> int:
-    ahead = moment.astimezone(where).utcoffset() or timedelta(0)
-    return (ahead.days * 86_400 + ahead.seconds) * 1_000_000_000
+@lru_cache(4096)
+def _shifts(where: tzinfo, year: int) -> tuple[tuple[int, int], ...]:
+    """Return when a zone's clock shifts in a year of UTC, and how far it is ahead from then on."""
+    day, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)
+    found = []
+    while day < end:
+        later = day + timedelta(days=1)
+        ahead_ns = ahead_of_utc(to_ns(later), where)
+        if ahead_ns != ahead_of_utc(to_ns(day), where):
+            found.append((to_ns(_changes(day, later, where)), ahead_ns))
+        day = later
+    return tuple(found)
 
 
 def _changes(low: datetime, high: datetime, where: tzinfo) -> datetime:
     """Return when the shift changes between two moments at which it differs, to the second."""
-    before = _ahead_ns(low, where)
+    before = ahead_of_utc(to_ns(low), where)
     while high - low > timedelta(seconds=1):
         middle = low + (high - low) / 2
-        low, high = (middle, high) if _ahead_ns(middle, where) == before else (low, middle)
+        same = ahead_of_utc(to_ns(middle), where) == before
+        low, high = (middle, high) if same else (low, middle)
     return high.replace(microsecond=0)

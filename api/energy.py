@@ -20,7 +20,7 @@ from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.readings import Device, End, Start, told_series
 from api.tables import AS_TABLE, Tables
-from api.times import asked_span, asked_zone, local, utc
+from api.times import asked_span, asked_zone, local, told_in, utc
 from ingest.quantity import quantity as known_quantity
 from ingest.reading import Series
 from ingest.store import SeriesSpan
@@ -101,10 +101,11 @@ def read_energy(
     others: Sequence[Period | Sum | None] = [None] * len(asked)
     if against is not None:
         others = compared(edges_ns, from_ns, against, where, ask)
+    at = told_in(where)
     page.items = [
         EnergyOut(
-            start=local(period.start_ns, where),
-            end=local(period.end_ns, where),
+            start=at(period.start_ns),
+            end=at(period.end_ns),
             value=period.value,
             unit=unit,
             quality=None if period.quality is None else period.quality.word,
@@ -112,8 +113,8 @@ def read_energy(
             provisional=period.provisional,
             status=letter_of(period),
             uncertainty=period.uncertainty,
-            known_from=local(period.known_from_ns, where) if period.quality is not None else None,
-            known_to=local(period.known_to_ns, where) if period.quality is not None else None,
+            known_from=at(period.known_from_ns) if period.quality is not None else None,
+            known_to=at(period.known_to_ns) if period.quality is not None else None,
             method=period.method,
             by_power=power,
             against=told(period.value, other, where),

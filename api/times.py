@@ -1,9 +1,11 @@
 """Times as people type them into a query, and as answers give them: RFC 3339."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 
-from analytics.calendar import to_datetime, to_ns
+from analytics.calendar import to_ns
 from api.problems import BadQueryError
 from ingest.clock import zone
 
@@ -64,10 +66,17 @@ def utc(time_ns: int) -> str:
 
 def local(time_ns: int, where: tzinfo) -> str:
     """Return UTC ns as RFC 3339 in a zone, with its offset at that time, to the ns."""
-    whole, rest_ns = to_datetime(time_ns, where).replace(microsecond=0), time_ns % _SECOND_NS
-    text = whole.isoformat()
+    seconds, rest_ns = divmod(time_ns, _SECOND_NS)
+    text = datetime.fromtimestamp(seconds, where).isoformat()
+    if rest_ns == 0:
+        return text
     # What stands behind the seconds is the offset, "+00:53:28" in a zone's early days.
     return f"{text[:_SECONDS_CHARS]}{_fraction(rest_ns)}{text[_SECONDS_CHARS:]}"
+
+
+def told_in(where: tzinfo) -> Callable[[int], str]:
+    """Return `local` of a zone, which tells each time of a long answer once."""
+    return cache(lambda time_ns: local(time_ns, where))
 
 
 def _fraction(rest_ns: int) -> str:
