@@ -8,6 +8,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from api.tables import MEDIA, Form
+
 Json = dict[str, Any]
 
 
@@ -17,13 +19,28 @@ class DescribedApi(FastAPI):
     def openapi(self) -> Json:
         """Return the document, made once."""
         if self.openapi_schema is None:
-            schemas = super().openapi()["components"]["schemas"]
+            told = super().openapi()
+            for operations in told["paths"].values():
+                _as_tables(operations.get("get", {}))
+            schemas = told["components"]["schemas"]
             for schema in schemas.values():
                 if "examples" in schema:
                     schema["examples"] = [
                         _whole(one, schema, schemas) for one in schema["examples"]
                     ]
         return super().openapi()
+
+
+def _as_tables(operation: Json) -> None:
+    """Describe the tables of a question that can be answered with one."""
+    if "format" not in {one["name"] for one in operation.get("parameters", ())}:
+        return
+    content = operation["responses"]["200"]["content"]
+    for form, media in MEDIA.items():
+        text: Json = {"type": "string"}
+        if form in (Form.ARROW, Form.PARQUET):
+            text["contentMediaType"] = "application/octet-stream"
+        content.setdefault(media, {"schema": text})
 
 
 def _whole(example: Any, schema: Json, schemas: Json) -> Any:

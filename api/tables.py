@@ -51,7 +51,7 @@ class Form(StrEnum):
     PARQUET = "parquet"
 
 
-_MEDIA = {
+MEDIA = {
     Form.JSON: "application/json",
     Form.CSV: "text/csv",
     Form.ARROW: "application/vnd.apache.arrow.file",
@@ -112,7 +112,7 @@ class Tables(APIRoute):
                 async for page in pages:
                     yield columns.frame(page).write_csv(include_header=False).encode()
 
-            media = f"{_MEDIA[form]}; charset=utf-8"
+            media = f"{MEDIA[form]}; charset=utf-8"
             return StreamingResponse(lines(), media_type=media, headers=headers)
         folder = Path(tempfile.mkdtemp(prefix="emscher-table-"))
         try:
@@ -127,7 +127,7 @@ class Tables(APIRoute):
             raise
         gone = BackgroundTask(shutil.rmtree, folder)
         return FileResponse(
-            folder / name, media_type=_MEDIA[form], headers=headers, background=gone
+            folder / name, media_type=MEDIA[form], headers=headers, background=gone
         )
 
 
@@ -155,7 +155,7 @@ def _form(request: Request) -> Form:
         media, *more = (one.strip() for one in part.split(";"))
         told = next((one[2:] for one in more if one.startswith("q=")), "1")
         q = float(told) if told.replace(".", "", 1).isdigit() else 0.0
-        form = next((form for form, name in _MEDIA.items() if name == media), None)
+        form = next((form for form, name in MEDIA.items() if name == media), None)
         form = Form.JSON if media == "*/*" else form
         if form is not None and q > best_q:
             best, best_q = form, q

@@ -153,7 +153,7 @@ class Influx:
     def query(self, text: str, database: str = "", **more: str) -> list[dict]:
         """Return what InfluxDB itself answers to InfluxQL."""
         fields = urlencode({"q": text, "db": database, "epoch": "ns", **more}).encode()
-        with urlopen(Request(f"{self.url}/query", fields), timeout=30) as answer:
+        with urlopen(Request(f"{self.url}/query", fields), timeout=120) as answer:
             found = json.load(answer)["results"][0]
         assert "error" not in found, found
         return found.get("series", [])
