@@ -166,7 +166,9 @@ def test_the_document_describes_every_route_with_examples_and_problems(client):
         for status in ("422", "default"):
             content = route["responses"][status]["content"]["application/problem+json"]
             assert {"type", "title", "status"} <= set(content["schema"]["properties"]), path
-        [(kind, content)] = route["responses"]["200"]["content"].items()
+        (kind, content), *tables = route["responses"]["200"]["content"].items()
+        asked = {one["name"] for one in route.get("parameters", ())}
+        assert len(tables) == (3 if "format" in asked else 0), path
         schema = content["schema"]
         schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
         example = content.get("example") or schema["examples"][0]
