@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from api.client import query
+from api.erase_command import erase
 from api.key_commands import key_app
 from api.message_commands import origin, quarantine_app, reprocess
 from fleet.commands import add_commands
@@ -197,6 +198,9 @@ async def _run(settings: "Settings") -> None:
             all_frames=intake.frames.total,
             catalog=watch,
             public=settings.public or settings.demo,
+            erase=lambda device, before_ns, trial: intake.erase(
+                lambda: recipe.decoder(store.facts()), device, before_ns, trial=trial
+            ),
         )
         guard = guard_of(settings, host, watch)
         await _serve(
@@ -350,6 +354,7 @@ add_commands(app, _broker)
 app.command()(query)
 app.command()(origin)
 app.command()(reprocess)
+app.command()(erase)
 app.command()(decode_command(settings_from))
 app.command()(doctor_command(settings_from))
 app.add_typer(quarantine_app, name="quarantine")

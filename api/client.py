@@ -18,7 +18,7 @@ from rich.progress import DownloadColumn, Progress, TextColumn, TransferSpeedCol
 from rich.table import Table
 
 _TIMEOUT_S = 30
-_RETRY_TIMEOUT_S = 600  # a full quarantine takes its time
+_CHANGE_TIMEOUT_S = 600  # a full quarantine takes its time
 _PAGE = 10_000
 _ITEMS = 100
 _CHUNK = 1 << 16
@@ -304,10 +304,10 @@ def show(console: Console, what: What, answer: dict[str, Any]) -> None:
 
 
 def get(
-    url: str, query: dict[str, str], key: str | None = None, *, post: bool = False
+    url: str, query: dict[str, str], key: str | None = None, *, method: str = "GET"
 ) -> dict[str, Any]:
     """Return the JSON that lies at a URL; AskError says why there is none."""
-    with opened(url, query, key, post=post) as response:
+    with opened(url, query, key, method=method) as response:
         try:
             answer: dict[str, Any] = json.load(response)
         except (HTTPException, OSError) as fault:
@@ -319,16 +319,18 @@ def get(
 
 @contextmanager
 def opened(
-    url: str, query: dict[str, str], key: str | None = None, *, post: bool = False
+    url: str, query: dict[str, str], key: str | None = None, *, method: str = "GET"
 ) -> Iterator[HTTPResponse]:
     """Give the answer that lies at a URL, its body unread; AskError says why there is none."""
     full = f"{url}?{urlencode(query)}" if query else url
     if not full.startswith(("http://", "https://")):
         raise AskError(f'--url: expected http://HOST:PORT, found "{url}"')
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    asked = Request(full, headers=headers, method="POST" if post else "GET")
+    asked = Request(full, headers=headers, method=method)
     try:
-        response: HTTPResponse = urlopen(asked, timeout=_RETRY_TIMEOUT_S if post else _TIMEOUT_S)
+        response: HTTPResponse = urlopen(
+            asked, timeout=_TIMEOUT_S if method == "GET" else _CHANGE_TIMEOUT_S
+        )
     except HTTPError as error:
         try:
             detail = json.load(error).get("detail", error.reason)

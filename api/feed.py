@@ -98,6 +98,8 @@ class Wanted:
 
     def takes(self, one: Event, where: Mapping[str, Placed]) -> bool:
         """Return whether the filters let an event pass; `where` each device is."""
+        if not one.kind:  # its device was erased
+            return False
         if one.kind == "counters":
             return not self.anomalies_only and self.only is None
         if self.counters_only:
@@ -180,6 +182,21 @@ class Feed:
         self._news.set()
         if self._ticker is not None:
             self._ticker.cancel()
+
+    def forget(self, device: str) -> None:
+        """Tell nobody any more what was told of a device. May be called from any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._forget, device)
+
+    def _forget(self, device: str) -> None:
+        nothing = event("", {})
+        for at, one in enumerate(self._ring):
+            if one.device == device:
+                self._ring[at] = nothing
+        for about in [about for about, (_, one) in self._newest.items() if one.device == device]:
+            del self._newest[about]
+        self._chunks.clear()
 
     def join(self, wanted: Wanted, last_id: str | None = None) -> tuple[Listener, bool]:
         """Let somebody listen from now on; called in the event loop's thread.

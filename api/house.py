@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from api.feed import Feed
 from api.problems import ForbiddenError
+from ingest.erasure import Erasure
 from ingest.errors import StoreUnavailable
 from ingest.frames import Frames
 from ingest.intake import Retried
@@ -116,6 +117,10 @@ class _NoCatalog:
         raise StoreUnavailable("there is no catalog")
 
 
+def _nothing_to_erase(device: str, before_ns: int | None, trial: bool) -> Erasure:
+    raise StoreUnavailable("nothing can be erased here")
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """The rooms behind the API.
@@ -131,6 +136,7 @@ class House:
     tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
+    erase        erases a device (before a time, UTC ns; in a trial)
     public       whether totals and public places are shown to everybody
     """
 
@@ -152,6 +158,7 @@ class House:
     catalog: Catalog = field(default_factory=_NoCatalog)
     tenant: str | None = None
     public: bool = False
+    erase: Callable[[str, int | None, bool], Erasure] = _nothing_to_erase
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""

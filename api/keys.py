@@ -31,7 +31,7 @@ class Scope(StrEnum):
     """What a key may do; each may do what those before it may.
 
     public  nothing but whether all is well · read  ask everything (of its tenant)
-    write  also say something: remarks, retry, reprocess · admin  also read the audit log
+    write  also say something: remarks, retry, reprocess · admin  also erase, read the audit log
     """
 
     PUBLIC = "public"

@@ -86,7 +86,7 @@ def reprocess(
     if dry_run:
         asked["trial"] = "true"
     try:
-        run = get(place, _given(asked), key, post=True)
+        run = get(place, _given(asked), key, method="POST")
         with Progress(transient=True) as shown:
             task = shown.add_task("Decoding again", total=None)
             while run["running"]:
@@ -197,7 +197,7 @@ def retry(rule: _Rule = None, url: Url = HERE, key: Key = None) -> None:
     """
     try:
         found = get(
-            f"{url.rstrip('/')}/v1/quarantine/retry", _given({"rule": rule}), key, post=True
+            f"{url.rstrip('/')}/v1/quarantine/retry", _given({"rule": rule}), key, method="POST"
         )
     except AskError as error:
         raise failed(error) from None

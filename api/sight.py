@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.house import Catalog, House, Live
-from api.problems import ForbiddenError
+from api.problems import ForbiddenError, NotFoundError
 from ingest.catalog import Catalog as Book
 from ingest.derived import Anomaly, Windows
 from ingest.device import Device
+from ingest.erasure import Erasure
 from ingest.frames import Frames
 from ingest.memory import Fact
 from ingest.meter import NOTHING_KNOWN, RegisterFacts
@@ -52,6 +53,11 @@ def narrowed(house: House, tenant: str, placed: Mapping[str, Placed]) -> House:
     def refuse(*asked: object) -> NoReturn:
         raise ForbiddenError(f"{_WHOLE} {tenant}")
 
+    def erase(device: str, before_ns: int | None, trial: bool) -> Erasure:
+        if device not in devices:
+            raise NotFoundError(f'no device "{device[:80]}" is there')
+        return house.erase(device, before_ns, trial)
+
     def frames(device: str) -> Frames | None:
         return house.frames(device) if device in devices else None
 
@@ -62,6 +68,7 @@ def narrowed(house: House, tenant: str, placed: Mapping[str, Placed]) -> House:
         sources=lambda: [],
         retry=refuse,
         frames=frames,
+        erase=erase,
         all_frames=refuse,
         catalog=_SeenCatalog(house.catalog, devices, tenant),
         tenant=tenant,

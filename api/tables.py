@@ -126,9 +126,7 @@ class Tables(APIRoute):
             shutil.rmtree(folder)
             raise
         gone = BackgroundTask(shutil.rmtree, folder)
-        return FileResponse(
-            folder / name, media_type=MEDIA[form], headers=headers, background=gone
-        )
+        return FileResponse(folder / name, media_type=MEDIA[form], headers=headers, background=gone)
 
 
 def _beside(request: Request, page: Json) -> dict[str, str]:

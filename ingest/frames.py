@@ -47,6 +47,10 @@ class FrameBook:
         found = self._of.get(device)
         return None if found is None else Frames(found[1], found[2])
 
+    def erase(self, device: str) -> None:
+        """Forget the account of a device."""
+        self._of.pop(device, None)
+
     def total(self) -> Frames:
         """Return the sum over all devices."""
         found = list(self._of.values())

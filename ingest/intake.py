@@ -23,6 +23,7 @@ from ingest.archive import Archive
 from ingest.columns import Columns
 from ingest.decode import Decoder
 from ingest.device import Device
+from ingest.erasure import Erasure, erase
 from ingest.errors import ANNOUNCEMENT, PayloadError, StoreUnavailable
 from ingest.express import Express
 from ingest.frames import NAME as FRAMES
@@ -162,6 +163,27 @@ class Intake:
                 if not progress(found, part[-1].received_ns):
                     return found
         return found
+
+    def erase(
+        self,
+        fresh: Callable[[], Decoder],
+        device: str,
+        before_ns: int | None = None,
+        *,
+        trial: bool = False,
+    ) -> Erasure:
+        """Erase what is kept of a device (erasure.py says what); messages wait meanwhile.
+
+        fresh  makes a decoder; it is not the one that reads what arrives
+
+        Raises StoreUnavailable; what was erased until then stays so.
+        """
+        with self._lock:
+            found = erase(self._store, self._archive, fresh, device, before_ns, trial=trial)
+            if not trial and before_ns is None:
+                self.frames.erase(device)
+                self._decoder.memory.erase(found.of_store.announcements)
+            return found
 
     def _retry_waiting(self) -> None:
         """Try what waited for an announcement, now that there was one.

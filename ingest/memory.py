@@ -52,6 +52,12 @@ class Memory:
             self._put(fact)
             self._unsaved[format_name, name] = fact
 
+    def erase(self, facts: Iterable[tuple[str, str]]) -> None:
+        """Know nothing of these (format, name) any more, nor store them."""
+        for format_name, name in facts:
+            self._put(Fact(format_name, name, None))
+            self._unsaved.pop((format_name, name), None)
+
     def unsaved(self) -> list[Fact]:
         """Return what was learned and has not been stored yet."""
         return list(self._unsaved.values())

@@ -10,6 +10,7 @@ from ingest.catalog.check import checked
 from ingest.catalog.disclosed import Published, days_published, publish, published
 from ingest.catalog.errors import CatalogError
 from ingest.catalog.files import exported, geojson, imported
+from ingest.catalog.forgetting import forget_device, forget_remarks
 from ingest.catalog.nouns import NOUNS, Field, Noun
 from ingest.catalog.people import Deed, KeyRow, add_key, deeds, keys, note, revoke_key
 from ingest.catalog.remarks import (
@@ -43,6 +44,8 @@ __all__ = [
     "days_published",
     "deeds",
     "exported",
+    "forget_device",
+    "forget_remarks",
     "geojson",
     "handled",
     "handling_of",

@@ -8,7 +8,6 @@ A row later than that is new for certain; only the others are looked up.
 """
 
 import json
-import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import astuple
@@ -23,12 +22,12 @@ from numpy.typing import NDArray
 from ingest.derived import Derived
 from ingest.device import Device
 from ingest.reading import Rows, Series
+from ingest.store.erasing import Erasing, Left
 from ingest.store.file import File
 from ingest.store.judgement import Judgement, Stored, judged, near
 from ingest.store.keys import Keys
 from ingest.store.latest import Latest
 from ingest.store.port import Commit, Counts, Outcome, Receipt, Refusal, tally
-from ingest.store.questions import Questions
 from ingest.store.schema import prepare, text
 from ingest.store.writing import legible, put, put_devices, put_facts, put_windows
 
@@ -39,7 +38,7 @@ _REFUSAL_BYTES = 512  # what a refusal takes beside its message: even empty ones
 log = structlog.get_logger("emscher.ingest")
 
 
-class EmbeddedStore(Questions):
+class EmbeddedStore(Erasing):
     """DuckDB behind the store port (store/port.py); the reading half is in store/questions.py."""
 
     def __init__(
@@ -50,8 +49,6 @@ class EmbeddedStore(Questions):
         quarantine_bytes_max: int = _QUARANTINE_BYTES_MAX,
     ) -> None:
         super().__init__(File(path))
-        self._lock = threading.Lock()
-        self._derived_lock = threading.Lock()
         self._keys_max = keys_max
         self._quarantine_bytes_max = quarantine_bytes_max
         self._refused_bytes = self._refused = 0
@@ -91,9 +88,11 @@ class EmbeddedStore(Questions):
         self._counts = Counts(*counts)
         self._forgotten = dict(all_of("SELECT * FROM forgotten"))
         self._keys = self._lying_keys()
-        ((self._refused_bytes,),) = all_of(
-            f"SELECT coalesce(sum({_REFUSAL_SIZE}), 0)::BIGINT FROM quarantine"
-        )
+        self._refused_bytes = self._refused_size()
+
+    def _refused_size(self) -> int:
+        ((size,),) = self._write.execute(_REFUSED_BYTES).fetchall()
+        return int(size)
 
     def _lying_keys(self) -> Keys:
         """Return the identities that are stored, read some thousands at a time."""
@@ -163,6 +162,7 @@ class EmbeddedStore(Questions):
             self._latest.take(touched, newest)
             for device in commit.devices:
                 self._devices[text(device.id)] = legible(device)
+                self._erased_devices.discard(text(device.id))
             self._refused_bytes = refused_bytes
             self._refused += len(commit.refusals)
             if forgotten is not None:
@@ -282,6 +282,7 @@ class EmbeddedStore(Questions):
     def put_derived(self, derived: Derived) -> None:
         """Write windows and anomalies in one commit."""
         self._mend()
+        derived = self._without_erased(derived)
         with self._derived_lock, self._file.transaction(self._derive):
             con = self._derive
             put_windows(con, derived)
@@ -300,9 +301,12 @@ class EmbeddedStore(Questions):
     def forget(self, series: NDArray[np.int32], before_ns: NDArray[np.int64]) -> int:
         """Drop the readings of series[k] before before_ns[k], and return how many."""
         self._mend()
+        return self._forget(series, before_ns, self._latest.without)
+
+    def _forget(self, series: NDArray[np.int32], before_ns: NDArray[np.int64], left: Left) -> int:
         with self._lock:
             gone = self._drop(series, before_ns)
-            newest = self._latest.without(series, before_ns, gone)
+            newest = left(series, before_ns, gone)
             with self._file.transaction(self._write):
                 con = self._write
                 con.register("old", {"series": series, "before_ns": before_ns})
@@ -350,6 +354,7 @@ class EmbeddedStore(Questions):
 
 
 _REFUSAL_SIZE = f"octet_length(payload) + strlen(topic) + {_REFUSAL_BYTES}"
+_REFUSED_BYTES = f"SELECT coalesce(sum({_REFUSAL_SIZE}), 0)::BIGINT FROM quarantine"
 
 
 def _size(refusal: Refusal) -> int:

@@ -7,6 +7,7 @@ checkpoints are not left to DuckDB, which makes them inside a commit: they are m
 and only while there is room for one.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -84,6 +85,34 @@ class File:
             self._con.execute("SELECT 1").fetchall()
         except duckdb.Error as fault:  # a reader still holds what was given up: soon it will not
             raise StoreUnavailable(f"the embedded store is being opened again: {fault}") from fault
+
+    def rewrite(self) -> None:
+        """Write the file anew, so that it holds no byte of what was deleted, and open it.
+
+        The caller sees to it that nobody reads meanwhile; every cursor is of no use any more. A
+        kill leaves the old file or the new one.
+        """
+        size, free = self.path.stat().st_size, shutil.disk_usage(self.path.parent).free
+        if free < 1.2 * size:
+            raise StoreUnavailable(
+                f"the store can't be written anew: expected {1.2 * size / 1e6:.0f} MB of room,"
+                f" found {free / 1e6:.0f} MB"
+            )
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        for old in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+            old.unlink(missing_ok=True)
+        with self.told():
+            self._con.execute("FORCE CHECKPOINT")
+            ((own,),) = self._con.execute("SELECT current_database()").fetchall()
+            told = str(fresh).replace("'", "''")
+            self._con.execute(f"ATTACH '{told}' AS fresh")
+            self._con.execute(f'COPY FROM DATABASE "{own}" TO fresh')
+            self._con.execute("DETACH fresh")
+        self._con.close()
+        with fresh.open("rb") as file:
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+        self._con = _opened(self.path)
 
     def checkpoint_is_due(self) -> bool:
         """Return whether the log has grown enough, and the disk has room to write it out."""

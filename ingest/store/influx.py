@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.reading import Rows, Series
+from ingest.reading import Rows
 from ingest.store.embedded import EmbeddedStore
-from ingest.store.influx_wire import Answer, Wire
+from ingest.store.influx_wire import ESCAPED, Answer, Wire, tags_of
 from ingest.store.judgement import Judgement, Stored, near
 from ingest.store.latest import Latest
 from ingest.store.server import Server
@@ -54,6 +54,8 @@ _LATEST_COLUMNS = (
 
 class InfluxStore(EmbeddedStore):
     """InfluxDB and the books behind the store port (store/port.py)."""
+
+    _beside = ("latest", "overwriting")
 
     def __init__(self, path: Path, server: Server, **bounds: int) -> None:
         self._wire = Wire(server)
@@ -151,7 +153,7 @@ class InfluxStore(EmbeddedStore):
         tags = tags_of(self._names[number])
         self._tags.append(tags)
         self._of_tags[tags] = number
-        channel, device, quantity = (one.translate(_ESCAPED) for one in (tags[2], tags[0], tags[1]))
+        channel, device, quantity = (one.translate(ESCAPED) for one in (tags[2], tags[0], tags[1]))
         told = f"{MEASUREMENT}," + (f"channel={channel}," if channel else "")
         self._heads.append(f"{told}device={device},quantity={quantity} ")
 
@@ -208,6 +210,17 @@ class InfluxStore(EmbeddedStore):
         for _ in self._wire.ask(dropped):
             pass
         return gone
+
+    def _forget_names(self, device: str, numbers: list[int]) -> None:
+        where = [self._where(number) for number in numbers]
+        for _ in self._wire.ask([f"DROP SERIES FROM {MEASUREMENT} WHERE {one}" for one in where]):
+            pass
+        super()._forget_names(device, numbers)
+        while len(self._heads) <= max(numbers, default=-1):
+            self._meet(len(self._heads))
+        for number in numbers:
+            self._of_tags.pop(self._tags[number], None)
+            self._tags[number], self._heads[number] = tags_of(self._names[number]), ""
 
     # What is asked
 
@@ -376,16 +389,3 @@ class InfluxStore(EmbeddedStore):
         for answer in self._wire.ask(statements) if statements else ():
             newest[answer.statement] = answer.values[0][0]
         return newest
-
-
-_QUOTED = {code: f"%{code:02X}" for code in (*range(32), 127, ord("%"), ord("\\"))}
-_ESCAPED = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
-
-
-def tags_of(series: Series) -> tuple[str, str, str]:
-    """Return device, quantity and channel as tags: control characters, % and \\ as %XX.
-
-    Line protocol has no way to write a line break, and a backslash before a comma means another.
-    """
-    device, quantity, channel = (one.translate(_QUOTED) for one in series)
-    return device, quantity, channel

@@ -16,6 +16,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from ingest.errors import PayloadError, StoreUnavailable
+from ingest.reading import Series
 from ingest.store.server import Server
 
 _CHUNK_POINTS = 50_000
@@ -221,3 +222,16 @@ def _lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from (line for line in whole if line.strip())
     if rest.strip():
         yield rest
+
+
+_QUOTED = {code: f"%{code:02X}" for code in (*range(32), 127, ord("%"), ord("\\"))}
+ESCAPED = str.maketrans({",": r"\,", "=": r"\=", " ": r"\ "})
+
+
+def tags_of(series: Series) -> tuple[str, str, str]:
+    """Return device, quantity and channel as tags: control characters, % and \\ as %XX.
+
+    Line protocol has no way to write a line break, and a backslash before a comma means another.
+    """
+    device, quantity, channel = (one.translate(_QUOTED) for one in series)
+    return device, quantity, channel

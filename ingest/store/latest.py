@@ -115,6 +115,17 @@ class Latest:
         columns["first_ns"] = np.where(gone > 0, before_ns, columns["first_ns"])
         return columns
 
+    def emptied(
+        self, series: NDArray[np.int32], before_ns: NDArray[np.int64], gone: NDArray[np.int64]
+    ) -> dict[str, NDArray[Any]]:
+        """Return the same where a series of which nothing is left was never there."""
+        columns, never = self.without(series, before_ns, gone), Latest.empty(len(series))
+        nothing = columns["count"] <= 0
+        return {
+            name: np.where(nothing, getattr(never, name), column)
+            for name, column in columns.items()
+        }
+
     def rows(self, numbers: Sequence[int] | None = None) -> Rows:
         """Return the newest reading of every series (of these) that has one, by number."""
         with self.lock:

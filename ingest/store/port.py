@@ -10,7 +10,7 @@ Traps, for whoever writes the next adapter:
 - `append` judges each row itself (new, same, corrected), since only the store knows what is there.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
@@ -134,6 +134,23 @@ class SeriesSpan:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a store has erased of a device.
+
+    overwritten    values that later ones had replaced · windows: stored ones
+    anomalies      their ids · refused: messages of the quarantine
+    announcements  (format, name) of what messages had announced
+    """
+
+    readings: int
+    overwritten: int
+    windows: int
+    anomalies: list[str]
+    refused: int
+    announcements: list[tuple[str, str]]
+
+
 class Sink(Protocol):
     """Where readings go."""
 
@@ -153,6 +170,22 @@ class Sink(Protocol):
         """Drop the readings of series[k] before before_ns[k], both (k,), and return how many.
 
         It is remembered (`forgotten_ns`); what is derived from them stays.
+        """
+
+    def erase(
+        self,
+        device: str,
+        before_ns: int | None,
+        names: Callable[[str, bytes], bool],
+        *,
+        trial: bool = False,
+    ) -> Erased:
+        """Erase all that is kept of a device, or what is older than a time; its bytes, too.
+
+        names  whether a topic and a payload name the device, for refusals and announcements
+        trial  count only
+
+        StoreUnavailable: not now; ask again, and what went already counts no more.
         """
 
     def close(self) -> None:

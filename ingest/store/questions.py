@@ -43,6 +43,8 @@ class Questions(ABC):
         self._counts = Counts()
         self._forgotten: dict[int, int] = {}
         self._commit = 0
+        self._readers = 0
+        self._alone = threading.Condition()
 
     @abstractmethod
     def _mend(self) -> None:
@@ -51,8 +53,15 @@ class Questions(ABC):
     @contextmanager
     def _asking(self) -> Iterator[duckdb.DuckDBPyConnection]:
         self._mend()
-        with self._file.told(), self._file.cursor() as cursor:
-            yield cursor
+        with self._alone:
+            self._readers += 1
+        try:
+            with self._file.told(), self._file.cursor() as cursor:
+                yield cursor
+        finally:
+            with self._alone:
+                self._readers -= 1
+                self._alone.notify_all()
 
     def _rows(self, sql: str, *args: object) -> Rows:
         with self._asking() as cursor:

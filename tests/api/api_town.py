@@ -86,6 +86,9 @@ class Town:
             where=BERLIN,
             version="1.2.3",
             past=self.past,
+            erase=lambda device, before_ns, trial: self.intake.erase(
+                lambda: Decoder(BERLIN), device, before_ns, trial=trial
+            ),
         )
         self.app = create_app(self.house)
 

@@ -176,3 +176,18 @@ def test_who_asks_too_often_is_told_when_to_come_again(gated):
     answer = gated.client(key).get("/v1/devices")
     assert "come again in 4 s" in problem_of(answer, 429)
     assert answer.headers["retry-after"] == "4"
+
+
+def test_a_tenants_admin_erases_its_own_devices_and_nobody_elses(gated):
+    admin = gated.client(gated.key(Scope.ADMIN, "dortmund"))
+    before = gated.town.store.device("geheim-meter")
+    for query in ({}, {"trial": "true"}, {"before": "2026-06-01"}):
+        assert problem_of(admin.delete("/v1/devices/geheim-meter", params=query), 404)
+    assert gated.town.store.device("geheim-meter") == before
+    assert admin.delete("/v1/devices/meter-1", params={"trial": "true"}).status_code == 200
+    assert gated.client(gated.key(Scope.WRITE)).delete("/v1/devices/meter-1").status_code == 403
+    assert gated.client().delete("/v1/devices/meter-1").status_code == 401
+    assert admin.delete("/v1/devices/meter-1").json()["readings"] > 0
+    assert gated.town.store.device("meter-1") is None
+    done = admin.get("/v1/audit").json()["items"][0]
+    assert (done["did"], done["outcome"]) == ("DELETE /v1/devices/meter-1", "200")
