@@ -30,6 +30,7 @@ def docs(request: Request) -> Response:
 
 
 @router.get("/energy")
+@router.get("/device")
 @router.get("/anomalies")
 @router.get("/quality")
 @router.get("/system")

@@ -42,20 +42,28 @@ def counters(rooms: Whole) -> CountersOut:
 
 
 @router.get("/devices", tags=["devices"], dependencies=AS_TABLE)
-def devices(rooms: Rooms, limit: Limit = 1000, cursor: Cursor = None) -> Page[DeviceOut]:
+def devices(
+    rooms: Rooms, device: OneDevice = None, limit: Limit = 1000, cursor: Cursor = None
+) -> Page[DeviceOut]:
     """Every device that was ever heard, by id."""
     silent = rooms.live.silent()
     after = "" if cursor is None else place(cursor, tuple[str])[0]
-    found = [device for device in rooms.store.devices() if device.id > after]
+    found = [
+        known for known in rooms.store.devices() if known.id > after and device in (None, known.id)
+    ]
     placed = _placed(rooms)
     items = [
         device_out(
-            *(device, device.id in silent, rooms.frames(device.id)),
-            placed.get(device.id, NOWHERE),
+            *(known, known.id in silent, rooms.frames(known.id)),
+            placed.get(known.id, NOWHERE),
         )
-        for device in found[:limit]
+        for known in found[:limit]
     ]
-    return Page(items=items, next=word(items[-1].id) if len(found) > limit else None)
+    return Page(
+        items=items,
+        next=word(items[-1].id) if len(found) > limit else None,
+        note=unheard(rooms, device),
+    )
 
 
 def _placed(rooms: House) -> Mapping[str, Placed]:

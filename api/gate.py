@@ -40,7 +40,7 @@ _ASKERS_MAX = 10_000
 _READS = ("GET", "HEAD", "OPTIONS")
 # Pages and their files hold no data; what they ask for comes through the gate.
 _PAGES = frozenset(
-    ("/", "/energy", "/anomalies", "/quality", "/system", "/login", "/docs",
+    ("/", "/energy", "/device", "/anomalies", "/quality", "/system", "/login", "/docs",
      "/city", "/openapi.json")
 )  # fmt: skip
 _FREE = frozenset(("/v1/health", "/v1/login", "/v1/logout", "/v1/me"))

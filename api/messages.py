@@ -4,15 +4,16 @@ import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from api.house import House, Rooms, Whole
+from api.house import House, Rooms, Whole, unheard
+from api.paging import Cursor, place, word
 from api.problems import ConflictError, NotFoundError
 from api.readings import ALL_NS, wanted_of
-from api.shapes import READING, ReadingOut, example, readings_out
+from api.shapes import READING, Page, ReadingOut, example, readings_out
 from api.times import asked_ns, asked_span, asked_zone, utc
 from ingest.errors import PayloadError
-from ingest.origin import Origin
+from ingest.origin import Kept, Origin
 from ingest.past import Past, Run
 from ingest.reading import Message
 
@@ -89,7 +90,81 @@ class RunOut(BaseModel):
     error: str | None
 
 
+class KeptOut(BaseModel):
+    """A message of a device as it came, what it says now, and by which steps it was read."""
+
+    model_config = example(
+        received="2026-03-01T12:00:01.5Z",
+        source="embedded",
+        topic="application/1/device/a81758fffe0546b2/event/up",
+        size=18,
+        payload_base64="eyJkZXZpY2VJbmZvIjp7fX0=",
+        error=None,
+        steps=[
+            "format: chirpstack-v4, by its topic",
+            "payload: decoded by the codec 'elsys' on FPort 5",
+        ],
+        reads=[READING],
+    )
+    received: str
+    source: str
+    topic: str
+    size: int = Field(description="bytes of the payload")
+    payload_base64: str
+    error: str | None = Field(description="why it can't be read now; null: it can")
+    steps: list[str] = Field(description="how it was read: by which format, and which codec")
+    reads: list[dict[str, object]]
+
+
 _Device = Annotated[str, Query(description="as it names itself", examples=["a81758fffe0546b2"])]
+
+
+@router.get("/messages")
+def messages(
+    rooms: Rooms,
+    device: _Device,
+    limit: Annotated[int, Query(ge=1, le=100, description="messages a page", examples=[20])] = 20,
+    cursor: Cursor = None,
+) -> Page[KeptOut]:
+    """The newest messages of a device that are kept and have brought readings, newest first."""
+    before_ns = ALL_NS[1] if cursor is None else place(cursor, tuple[int])[0]
+    past = _past(rooms)
+    if rooms.store.device(device) is None:
+        return Page(items=[], note=unheard(rooms, device))
+    try:
+        found = past.messages(device, before_ns, limit)
+    except (PayloadError, OSError, ValueError) as fault:  # of a codec in the data folder
+        raise ConflictError(f"a codec can't be used now: {fault}") from None
+    told = [_kept(one) for one in found if _may_see(rooms, one)]
+    note = None if told else _NONE_KEPT
+    if len(told) < len(found):
+        note = f"{len(found) - len(told)} more {_OF_OTHERS}"
+    more = len(found) >= limit
+    return Page(items=told, next=word(found[-1].envelope.received_ns) if more else None, note=note)
+
+
+def _kept(one: Kept) -> KeptOut:
+    envelope, found = one.envelope, one.found
+    return KeptOut(
+        received=utc(envelope.received_ns),
+        source=envelope.source,
+        topic=envelope.topic,
+        size=len(envelope.payload),
+        payload_base64=base64.b64encode(envelope.payload).decode(),
+        error=str(found) if isinstance(found, PayloadError) else None,
+        steps=one.steps,
+        reads=[] if isinstance(found, PayloadError) else _reads(found, envelope.received_ns),
+    )
+
+
+def _may_see(rooms: House, one: Kept) -> bool:
+    """Return whether whoever asks may see all that a message tells of."""
+    if rooms.tenant is None:
+        return True
+    if isinstance(one.found, PayloadError):
+        return False  # nobody knows what it tells of
+    parts = (one.found, *one.found.others)
+    return all(rooms.store.device(part.device) is not None for part in parts)
 
 
 @router.get("/readings/origin")
@@ -175,6 +250,10 @@ def reprocessing(rooms: Whole) -> RunOut:
 
 
 _GONE = "its message is not kept: it is older than the archive, or came while nothing was kept"
+
+_NONE_KEPT = "no message of it is kept: they are older than the archive, or brought no readings"
+
+_OF_OTHERS = "tell of devices of others too, so they are not shown to a key of a tenant"
 
 _OTHERS = "its message tells of devices of others too, so it is not shown to a key of a tenant"
 

@@ -4,6 +4,7 @@ Whatever comes in, `Decoder.decode` returns a Message or raises PayloadError, no
 broken message goes to quarantine and never stops the stream.
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from math import isfinite
@@ -101,6 +102,16 @@ class Decoder:
         if pending:
             self._run(pending, envelopes, found)
         return found
+
+    def explained(self, envelope: Envelope) -> tuple[Message | PayloadError, list[str]]:
+        """Return what `decode_all` returns for one envelope, and the steps by which it was read."""
+        steps: list[str] = []
+        silent, self._setup = self._setup, dataclasses.replace(self._setup, notes=steps)
+        self._routes.pop(envelope.topic, None)  # so that the format is told, too
+        try:
+            return self.decode_all([envelope])[0], steps
+        finally:
+            self._setup = silent
 
     def read_all(self, envelopes: Sequence[Envelope]) -> list[Message | Express | PayloadError]:
         """Return as `decode_all`, but what can go the fast way as it is there."""

@@ -43,6 +43,24 @@ def origin(
     return told[0] if len(told) == 1 else None
 
 
+class Kept(NamedTuple):
+    """A message of the archive, what it is read as now, and the steps by which it was read."""
+
+    envelope: Envelope
+    found: Message | PayloadError
+    steps: list[str]
+
+
+def messages_at(archive: Archive, decoder: Decoder, device: str, received_ns: int) -> list[Kept]:
+    """Return the messages of a device that were received at an instant, as they came."""
+    told: list[Kept] = []
+    for block in archive.read(received_ns, received_ns + 1):
+        for envelope, found in zip(block, decoder.decode_all(block), strict=True):
+            if _is_of(Origin(envelope, found, sure=False), device):
+                told.append(Kept(envelope, *decoder.explained(envelope)))
+    return told
+
+
 def _is_sure(one: Origin) -> bool:
     return one.sure
 

@@ -1,7 +1,7 @@
 """What can be asked of the messages that are kept: where a reading is from, and to be read anew."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -12,12 +12,13 @@ from ingest.archive import Archive, Held
 from ingest.decode import Decoder
 from ingest.errors import IngestError
 from ingest.intake import Intake
-from ingest.origin import Origin, origin
+from ingest.origin import Kept, Origin, messages_at, origin
 from ingest.reading import Rows
 from ingest.reprocess import Reprocessed
 from ingest.store.port import Store
 
 _STOP_S = 10.0
+_LOOK_NS = 3600 * 10**9  # how far back is looked first
 
 log = structlog.get_logger("emscher.ingest")
 
@@ -75,6 +76,34 @@ class Past:
                 (one, origin(self._archive, decoder, self._store, number, one))
                 for one in (found.take(slice(k, k + 1)) for k in range(len(found)))
             ]
+
+    def messages(self, device: str, before_ns: int, limit: int) -> list[Kept]:
+        """Return the newest messages of a device that were received before a time, newest first.
+
+        Those that brought a reading which stands, and are kept; all of an instant together, so
+        that there may be a few more than `limit`. Raises PayloadError, OSError and ValueError for
+        a codec that can't be used.
+        """
+        found: list[Kept] = []
+        receipts = self._receipts(device, before_ns)
+        with closing(self._fresh()) as decoder:
+            while len(found) < limit and (received_ns := next(receipts, None)) is not None:
+                found += messages_at(self._archive, decoder, device, received_ns)
+        return found
+
+    def _receipts(self, device: str, before_ns: int) -> Iterator[int]:
+        """Yield when readings of a device were received, newest first, as far as messages go."""
+        oldest_ns = self._archive.held().oldest_ns
+        numbers = [span.number for span in self._store.series(device)]
+        heard_ns = [one.last_ns for one in self._store.devices() if one.id == device]
+        if oldest_ns is None or not heard_ns or not numbers:
+            return
+        end_ns, look_ns = min(before_ns, heard_ns[0] + 1), _LOOK_NS
+        while end_ns > oldest_ns:
+            start_ns = max(oldest_ns, end_ns - look_ns)
+            rows = self._store.received(start_ns, end_ns, numbers)
+            yield from np.unique(rows.received_ns)[::-1].tolist()
+            end_ns, look_ns = start_ns, 4 * look_ns
 
     def last_run(self) -> Run | None:
         """Return the reprocessing that runs, or the last one since the start, or None."""

@@ -6,6 +6,7 @@ import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
 import { Energy } from "./energy.js";
 import { figure } from "./figure.js";
 import { load } from "./history.js";
+import { deviceHref } from "./links.js";
 import { draw, loadPlotly, Painter } from "./plot.js";
 import { rank, seriesName, valueText } from "./quantities.js";
 import { age, t, timeText, tn, tOr } from "./text.js";
@@ -174,6 +175,10 @@ export class Chart {
     byId("follow").hidden = !this.#view;
     byId("chart-tools").hidden = !this.#device;
     const device = this.#device;
+    if (device) {
+      const facts = { ...this.#series, device: device.id };
+      setAttribute(byId("chart-more"), "href", deviceHref(facts));
+    }
     setText(byId("chart-device"), device?.name ?? t("chart"));
     const id = device?.name === device?.id ? null : device.id;
     const facts = device && [id, device.model, device.format];

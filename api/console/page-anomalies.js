@@ -5,6 +5,7 @@ import { collect, get, ms, now, post, rfc3339 } from "./api.js";
 import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
 import { figure } from "./figure.js";
 import { load } from "./history.js";
+import { deviceHref } from "./links.js";
 import { Live } from "./live.js";
 import { draw, Painter } from "./plot.js";
 import { seriesName, valueText } from "./quantities.js";
@@ -251,9 +252,7 @@ function renderOne() {
   showState(byId("one-state"), ...(one ? [null] : waiting));
   if (!one) return;
   const { unit } = seriesOf(one);
-  const parts = { device: one.device, quantity: one.quantity, channel: one.channel };
-  const there = Object.entries(parts).filter(([, value]) => value);
-  setAttribute(link, "href", `./#${new URLSearchParams(there)}`);
+  setAttribute(link, "href", deviceHref(one));
   setText(link, t("one.device"));
   setText(byId("one-text"), one.text);
   const facts = {

@@ -4,6 +4,7 @@ import "./page-energy-words.js";
 import { collect, get, now } from "./api.js";
 import { byId, el, showState } from "./dom.js";
 import { savePicture, saveTable } from "./download.js";
+import { deviceHref } from "./links.js";
 import { colour, draw, escape, layoutOf } from "./plot.js";
 import { quantityName, scale, valueText } from "./quantities.js";
 import { startShell } from "./shell.js";
@@ -124,6 +125,14 @@ function render() {
   paint().catch((error) => showState(byId("sums-state"), "error", error.message));
 }
 
+/** A device leads to its page; a group of several has none. */
+function groupOf({ group }) {
+  const { per, device, quantity } = state();
+  const single = per === "device" ? group : group === "all" && !device?.includes(",") && device;
+  if (single) return el("a", { href: deviceHref({ device: single, quantity }), text: single });
+  return group === "all" ? t("ep.all") : group || "–";
+}
+
 function row(one) {
   const deeper = below(one);
   const period = deeper
@@ -137,7 +146,7 @@ function row(one) {
   const quality = one.quality ? tOr(`quality.${one.quality}`, one.quality) : "–";
   return el("tr", {},
     el("th", { scope: "row" }, period),
-    el("td", { text: one.group === "all" ? t("ep.all") : one.group ?? "–" }),
+    el("td", {}, groupOf(one)),
     el("td", { class: "number", text: valueText(one.value, one.unit) }),
     el("td", { text: one.provisional ? `${quality} · ${t("quality.provisional")}` : quality }),
     el("td", { text: percent(one.coverage) + missing }),

@@ -3,16 +3,16 @@
 import "./page-quality-words.js";
 import { collect, get, ms, now, rfc3339 } from "./api.js";
 import { byId, el, place, setAttribute, setText, showState } from "./dom.js";
+import { deviceHref } from "./links.js";
+import { qualityCells } from "./quality-row.js";
 import { seriesName } from "./quantities.js";
 import { Refused } from "./refused.js";
 import { startShell } from "./shell.js";
-import { age, number, percent, t, timeText, tn, tOr } from "./text.js";
+import { number, t } from "./text.js";
 
 const DAY = 86400e3;
 const SHOWN = 25; // rows at first, and how many more each press of the button brings
 const WAIT_MS = 150; // while somebody types
-const WHOLE = 0.9995;
-const BAD = 0.9;
 const DEFAULTS = { span: "1", sort: "coverage", q: "", part: "", rule: "", message: "" };
 /** Columns in order: how bad a series is by each, the worst highest; null: does not apply. */
 const COLUMNS = {
@@ -179,59 +179,8 @@ function renderTotals() {
 }
 
 function rowOf(item) {
-  const { device, quantity, channel } = item;
-  const parts = Object.entries({ device, quantity, channel }).filter(([, value]) => value);
-  const link = el("a", { href: `./#${new URLSearchParams(parts)}`, text: nameOf(item) });
-  const cell = (name, text, some = false) => {
-    const label = { "data-label": t(`column.${name}`) };
-    return el("td", { class: `number${some ? " some" : ""}`, ...label, text });
-  };
-  const tally = (name) => {
-    const node = cell(name, number(item[name]), item[name] > 0);
-    if (item[name] === 0) node.classList.add("nothing"); // on a phone only what is there is told
-    return node;
-  };
-  const facts = { n: number(item.count), expected: number(item.expected ?? 0) };
-  const count = item.expected === null ? number(item.count) : t("quality.of", facts);
-  return el(
-    "tr",
-    {},
-    el("th", { scope: "row", class: "device" }, link),
-    el("td", { class: "quantity", text: seriesName(item) }),
-    shareCell(item, cell("coverage", "")),
-    cell("count", count),
-    gapCell(item),
-    tally("late"),
-    tally("suspect"),
-    tally("rejected"),
-  );
-}
-
-function shareCell(item, cell) {
-  cell.classList.add("share");
-  if (item.coverage === null) {
-    cell.append("–");
-    return cell;
-  }
-  const level = item.coverage < BAD ? "bad" : item.coverage < WHOLE ? "holes" : "whole";
-  const bar = el("span", {});
-  bar.style.width = `${item.coverage * 100}%`;
-  const meter = el("span", { class: "meter", "data-level": level, "aria-hidden": "true" }, bar);
-  cell.append(el("span", {}, percent(item.coverage), meter));
-  return cell;
-}
-
-function gapCell(item) {
-  const label = { "data-label": t("column.longest") };
-  if (!item.longest) {
-    const text = item.gaps === null ? "–" : t("quality.none");
-    return el("td", { class: "gap-cell nothing", ...label, text });
-  }
-  const [start, end] = [ms(item.longest.start), ms(item.longest.end)];
-  const facts = { age: age(end - start), start: timeText(start, now()), end: timeText(end, now()) };
-  const gaps = el("span", { class: "quiet", text: tn("quality.gaps", item.gaps) });
-  const words = el("span", {}, t("quality.gap", facts), " · ", gaps);
-  return el("td", { class: "gap-cell", ...label }, words);
+  const link = el("a", { href: deviceHref(item), text: nameOf(item) });
+  return el("tr", {}, el("th", { scope: "row", class: "device" }, link), ...qualityCells(item));
 }
 
 function sortBy(name) {

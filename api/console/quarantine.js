@@ -122,7 +122,8 @@ export function bytesOf(item, most = DUMP_BYTES) {
   return el("figure", {}, caption, el("pre", { tabindex: 0, text: shown }));
 }
 
-function bytesFrom(base64) {
+/** Return the bytes that Base64 stands for; none where it is broken. */
+export function bytesFrom(base64) {
   try {
     return Uint8Array.from(atob(base64 ?? ""), (letter) => letter.charCodeAt(0));
   } catch {
@@ -131,13 +132,13 @@ function bytesFrom(base64) {
 }
 
 /** Return the bytes as text if people can read them as such, else null. */
-function readable(bytes) {
+export function readable(bytes) {
   const text = new TextDecoder().decode(bytes).replace(/\uFFFD+$/, ""); // cut inside a letter
   return /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\uFFFD]/.test(text) ? null : text;
 }
 
 /** Return a hex dump, 16 bytes a line. */
-function dump(bytes) {
+export function dump(bytes) {
   const lines = [];
   for (let at = 0; at < bytes.length; at += 16) {
     const row = [...bytes.subarray(at, at + 16)];

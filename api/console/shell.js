@@ -4,12 +4,22 @@ import { get, post } from "./api.js";
 import { byId, el, setAttribute, setText } from "./dom.js";
 import { addWords, language, onLanguage, setLanguage, t, translate } from "./text.js";
 
-const PAGES = { live: "./", energy: "energy", anomalies: "anomalies", quality: "quality", system: "system" };
+const PAGES = {
+  live: "./",
+  device: "device",
+  energy: "energy",
+  anomalies: "anomalies",
+  quality: "quality",
+  system: "system",
+};
 
 addWords({
   en: {
     "nav.label": "Pages",
     "nav.live": "Live",
+    "shell.skip": "Skip to the content",
+    "shell.retry": "Try again",
+    "nav.device": "Devices",
     "nav.energy": "Energy",
     "nav.anomalies": "Anomalies",
     "nav.quality": "Data quality",
@@ -22,6 +32,9 @@ addWords({
   de: {
     "nav.label": "Seiten",
     "nav.live": "Live",
+    "shell.skip": "Zum Inhalt springen",
+    "shell.retry": "Noch einmal versuchen",
+    "nav.device": "Geräte",
     "nav.energy": "Energie",
     "nav.anomalies": "Auffälliges",
     "nav.quality": "Datenqualität",

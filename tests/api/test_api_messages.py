@@ -5,12 +5,15 @@ import dataclasses
 import json
 
 import pytest
-from api_town import served, until
+from api_town import HOUR_NS, NOON_NS, served, until
 from typer.testing import CliRunner
 
+from api.messages import messages
+from api.sight import narrowed
 from emscher import app
 from ingest.decode import Decoder
 from ingest.errors import PayloadError
+from ingest.place import Placed
 from ingest.reading import Measurement, Message
 
 PLUG = b'{"Time":"2026-03-01T12:59:00","ENERGY":{"Total":1.5,"Power":230}}'
@@ -49,6 +52,65 @@ def test_a_reading_is_shown_with_the_message_that_brought_it(plugged):
     assert (message["topic"], message["sure"], message["error"]) == ("tele/plug/SENSOR", True, None)
     assert {one["quantity"] for one in message["reads"]} == {"active_power", "active_energy_import"}
     assert found["replaced"] == []
+
+
+def test_the_newest_messages_of_a_device_come_with_what_they_say_and_how_they_were_read(town):
+    sent = []
+    for k in range(5):
+        # Two hours apart: whoever looks for them looks back step by step.
+        sent.append(PLUG.replace(b"230", b"%d" % (230 + k)))
+        at = NOON_NS + 2 * k * HOUR_NS
+        town.uplink("tele/plug/SENSOR", sent[-1].replace(b"12:59", b"%d:59" % (12 + 2 * k)), at)
+    town.uplink("tele/other/SENSOR", PLUG, NOON_NS + HOUR_NS)
+    town.uplink("nobody/knows/this", b"\x00", NOON_NS + HOUR_NS)
+    client = town.client()
+    first = client.get("/v1/messages", params={"device": "plug", "limit": 3}).json()
+    assert [one["received"] for one in first["items"]] == [
+        "2026-03-01T20:00:00Z", "2026-03-01T18:00:00Z", "2026-03-01T16:00:00Z"
+    ]  # fmt: skip
+    newest = first["items"][0]
+    assert newest["size"] == len(base64.b64decode(newest["payload_base64"])) == len(PLUG)
+    assert (newest["topic"], newest["source"], newest["error"]) == (
+        "tele/plug/SENSOR", "test", None
+    )  # fmt: skip
+    assert newest["steps"][0] == "format: tasmota, by its topic"
+    powers = [one["value"] for one in newest["reads"] if one["quantity"] == "active_power"]
+    assert powers == [234.0]
+    asked = {"device": "plug", "limit": 3, "cursor": first["next"]}
+    rest = client.get("/v1/messages", params=asked).json()
+    assert [one["received"] for one in rest["items"]] == [
+        "2026-03-01T14:00:00Z", "2026-03-01T12:00:00Z"
+    ]  # fmt: skip
+    assert rest["next"] is None
+
+
+def test_a_message_that_can_t_be_read_now_says_why(plugged):
+    class Strict(Decoder):
+        def decode_all(self, envelopes):
+            return [PayloadError("codec", "another payload", "this one") for _ in envelopes]
+
+    plugged.past._fresh = Strict
+    (one,) = plugged.client().get("/v1/messages?device=plug").json()["items"]
+    assert "expected another payload" in one["error"]
+    assert one["reads"] == []
+
+
+def test_who_has_no_messages_is_told_why(plugged):
+    client = plugged.client()
+    assert "was ever heard" in client.get("/v1/messages?device=nobody").json()["note"]
+    plugged.tell("bare", "co2", [NOON_NS], [400.0])
+    found = client.get("/v1/messages?device=bare").json()
+    assert (found["items"], found["next"]) == ([], None)
+    assert "no message of it is kept" in found["note"]
+
+    def broken():
+        raise PayloadError("codec", "JavaScript", "a mistake in line 3")
+
+    plugged.past._fresh = broken
+    answer = client.get("/v1/messages?device=plug")
+    assert (answer.status_code, "line 3" in answer.json()["detail"]) == (409, True)
+    plugged.app.state.house = dataclasses.replace(plugged.house, past=None)
+    assert client.get("/v1/messages?device=plug").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -165,3 +227,20 @@ def test_quarantine_is_listed_shown_and_exported(plugged, tmp_path):
 def test_metrics_tell_what_is_kept(plugged):
     told = plugged.client().get("/metrics").text
     assert "emscher_archive_messages 1.0" in told
+
+
+def test_a_tenant_gets_no_message_that_tells_of_others_too(plugged):
+    class Both(Decoder):
+        def decode_all(self, envelopes):
+            return [
+                Message("plug", None, [Measurement("co2", 1.0)], others=(Message("foe", None),))
+                for _ in envelopes
+            ]
+
+    placed = {"plug": Placed("dortmund")}
+    for decoder, n in ((Decoder, 1), (Both, 0)):
+        plugged.past._fresh = decoder
+        house = narrowed(plugged.house, "dortmund", placed)
+        page = messages(house, "plug", 20, None)
+        assert len(page.items) == n
+        assert n or "1 more tell of devices of others too" in page.note

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 
 PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windows", "energy",
-         "energy/heatmap", "energy/explain", "anomalies", "quality", "quarantine"]  # fmt: skip
+         "energy/heatmap", "energy/explain", "anomalies", "messages", "meters", "quality",
+         "quarantine"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windo
         ("/v1/windows", "device: expected a value, found none"),
         ("/v1/energy", "device: expected a value, found none"),
         ("/v1/energy/explain", "device: expected a value, found none"),
+        ("/v1/messages", "device: expected a value, found none"),
+        ("/v1/messages?device=x&limit=101", "limit: expected less than or equal to 100"),
+        ("/v1/messages?device=x&cursor=1", "cursor: expected the `next` of a page before"),
+        ("/v1/meters", "device: expected a value, found none"),
         ("/v1/latest?limit=0", 'limit: expected greater than or equal to 1, found "0"'),
         ("/v1/latest?limit=10001", 'limit: expected less than or equal to 10000, found "10001"'),
         ("/v1/latest?limit=many", 'limit: expected a valid integer, found "many"'),

@@ -52,7 +52,7 @@ def test_the_worst_series_come_first_and_lead_to_their_devices(told, page):  # n
     expect(rows.nth(0)).to_contain_text("0\u00a0%")
     expect(rows.nth(1)).to_contain_text("2\u00a0h 31\u00a0min")
     expect(rows.nth(1).get_by_role("link")).to_have_attribute(
-        "href", "./#device=holed&quantity=co2"
+        "href", "device?id=holed&quantity=co2"
     )
     page.locator("#columns [data-sort=longest]").focus()
     page.keyboard.press("Enter")
