@@ -16,6 +16,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from analytics.tariff_commands import tariff_app
 from api.client import query
 from api.key_commands import key_app
 from api.message_commands import origin, quarantine_app, reprocess
@@ -124,6 +125,7 @@ def up(
 
 async def _run(settings: "Settings") -> None:
     """Start the rooms, the intake first; run until a signal says stop; store what was accepted."""
+    from analytics.tariffs import EXAMPLES, Tariffs
     from api.feed import Feed
     from api.guarding import check_keys, guard_of
     from api.house import House
@@ -196,6 +198,7 @@ async def _run(settings: "Settings") -> None:
             frames=intake.frames.of,
             all_frames=intake.frames.total,
             catalog=watch,
+            tariffs=Tariffs([settings.tariff_folder, *([EXAMPLES] if settings.demo else [])]),
         )
         guard = guard_of(settings, host, watch)
         await _serve(
@@ -352,6 +355,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
+app.add_typer(tariff_app, name="tariff")
 app.add_typer(key_app(settings_from), name="key")
 app.add_typer(sim_app(_broker), name="sim")
 

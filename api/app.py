@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import (
     anomalies,
     console,
+    cost,
     devices,
     energy,
     energy_explained,
@@ -27,6 +28,7 @@ from api import (
     readings,
     remarks,
     sites,
+    tariffs,
 )
 from api.description import DescribedApi
 from api.fresh import Fresh
@@ -76,6 +78,8 @@ def create_app(house: House, guard: Guard | None = None) -> FastAPI:
         energy_sums,
         load,
         heatmap,
+        cost,
+        tariffs,
         environment,
         anomalies,
         remarks,

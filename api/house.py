@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from analytics.tariffs import Known as Plans
 from api.feed import Feed
 from api.problems import ForbiddenError
 from ingest.errors import StoreUnavailable
@@ -102,6 +103,18 @@ class Catalog(Protocol):
         """Return what `ask` answers, given the catalog's tables."""
 
 
+class Tariffs(Protocol):
+    """What a kWh counts for (analytics/tariffs.py)."""
+
+    def known(self) -> Plans:
+        """Return the tariffs and CO2 intensities that are there now, and files that are broken."""
+
+
+class _NoTariffs:
+    def known(self) -> Plans:
+        return Plans()
+
+
 class _NoCatalog:
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         return NOTHING_KNOWN
@@ -127,6 +140,7 @@ class House:
     past         the messages that are kept; None: none are
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
+    tariffs      what a kWh costs, and how much CO2 it stands for
     catalog      what people know of meters, sites and where devices are
     tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
@@ -150,6 +164,7 @@ class House:
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
     catalog: Catalog = field(default_factory=_NoCatalog)
     tenant: str | None = None
+    tariffs: Tariffs = field(default_factory=_NoTariffs)
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""
