@@ -76,8 +76,8 @@ def test_a_phone_shows_the_cost_without_scrolling_sideways(priced, page):  # noq
 
 
 def test_a_tariff_that_is_gone_is_told(priced, browser):  # noqa: F811
-    page = browser.new_page(locale="en-GB")  # its console tells of the refusal
-    page.goto(f"{priced}/energy{MARCH}&tariff=none")
-    expect(page.locator("#cost-state")).to_contain_text("tariff: expected one that /v1/tariffs")
-    expect(page.locator("#sums-body tr")).to_have_count(1)
-    page.close()
+    plain = browser.new_page(locale="en-GB")  # its console tells of the refusal
+    plain.goto(f"{priced}/energy{MARCH}&tariff=none")
+    expect(plain.locator("#cost-state")).to_contain_text("tariff: expected one that /v1/tariffs")
+    expect(plain.locator("#sums-body tr")).to_have_count(1)
+    plain.close()
