@@ -16,6 +16,7 @@ import structlog
 import typer
 from rich.console import Console
 
+from analytics.tariff_commands import tariff_app
 from api.client import query
 from api.erase_command import erase
 from api.key_commands import key_app
@@ -125,6 +126,7 @@ def up(
 
 async def _run(settings: "Settings") -> None:
     """Start the rooms, the intake first; run until a signal says stop; store what was accepted."""
+    from analytics.tariffs import EXAMPLES, Tariffs
     from api.feed import Feed
     from api.guarding import check_keys, guard_of
     from api.house import House
@@ -201,6 +203,7 @@ async def _run(settings: "Settings") -> None:
             erase=lambda device, before_ns, trial: intake.erase(
                 lambda: recipe.decoder(store.facts()), device, before_ns, trial=trial
             ),
+            tariffs=Tariffs([settings.tariff_folder, *([EXAMPLES] if settings.demo else [])]),
         )
         guard = guard_of(settings, host, watch)
         await _serve(
@@ -361,6 +364,7 @@ app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(codec_app, name="codec")
 app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
+app.add_typer(tariff_app, name="tariff")
 app.add_typer(key_app(settings_from), name="key")
 app.add_typer(sim_app(_broker), name="sim")
 

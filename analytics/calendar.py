@@ -6,6 +6,7 @@ A local day has 23, 24 or 25 hours; its edges are the instants at which the loca
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,10 +96,51 @@ def _next_date(time_ns: int, by: By, where: tzinfo) -> int:
     today = to_datetime(time_ns, where).date()
     while True:
         today = _following(today, by)
-        # A midnight that the clock skips (fold 0) is the instant of the skip.
-        begins_ns = to_ns(datetime(today.year, today.month, today.day, tzinfo=where))
+        begins_ns = midnight_ns(today, where)
         if begins_ns > time_ns:
             return begins_ns
+
+
+def share(start_ns: int, end_ns: int, by: By, where: tzinfo) -> Fraction:
+    """Return how many local days, months or years [start_ns, end_ns) is, exactly.
+
+    Part of one counts by its share of that one's own length, so that a day of 23 hours is a whole
+    day, and the shares of spans that follow one another add up. An empty span is 0.
+    """
+    if end_ns <= start_ns:
+        return Fraction(0)
+    first, last = _begin(start_ns, by, where), _begin(end_ns, by, where)
+    return (
+        _ordinal(last, by)
+        - _ordinal(first, by)
+        + (_into(end_ns, last, by, where) - _into(start_ns, first, by, where))
+    )
+
+
+def _begin(time_ns: int, by: By, where: tzinfo) -> date:
+    """Return the first date of the local day, month or year that an instant lies in."""
+    today = to_datetime(time_ns, where).date()
+    if by is By.DAY:
+        return today
+    return today.replace(day=1) if by is By.MONTH else date(today.year, 1, 1)
+
+
+def _ordinal(first: date, by: By) -> Fraction:
+    if by is By.DAY:
+        return Fraction(first.toordinal())
+    return Fraction(first.year if by is By.YEAR else first.year * _DECEMBER + first.month)
+
+
+def _into(time_ns: int, first: date, by: By, where: tzinfo) -> Fraction:
+    """Return how far an instant is into the period that begins on a date, 0 to 1."""
+    begins_ns, ends_ns = midnight_ns(first, where), midnight_ns(_following(first, by), where)
+    return Fraction(time_ns - begins_ns, ends_ns - begins_ns)
+
+
+def midnight_ns(day: date, where: tzinfo) -> int:
+    """Return the instant at which a local date begins, UTC ns."""
+    # A midnight that the clock skips (fold 0) is the instant of the skip.
+    return to_ns(datetime(day.year, day.month, day.day, tzinfo=where))
 
 
 def _following(day: date, by: By) -> date:

@@ -110,24 +110,23 @@ def energies(
 
     Some 60 MB of readings are held at a time.
     """
+    for span, whole in zip(spans, unwrappeds(source, spans, where, facts), strict=True):
+        yield periods(whole, edges_ns, quantity(span.series.quantity).unit)
+
+
+def unwrappeds(
+    source: Source,
+    spans: Sequence[SeriesSpan],
+    where: tzinfo,
+    facts: Callable[[Series], RegisterFacts],
+) -> Iterator[Unwrapped]:
+    """Yield each register with all its steps judged; arguments as those of `energies`."""
     for part in in_parts(spans, [span.count for span in spans]):
         rows = source.scan([span.number for span in part], -ALWAYS_NS, ALWAYS_NS)
         for span in part:
             first, end = np.searchsorted(rows.series, [span.number, span.number + 1]).tolist()
             own = rows.take(slice(first, end))
-            yield _energy(source, span.series, own, edges_ns, where, facts(span.series))
-
-
-def _energy(
-    source: Source,
-    series: Series,
-    rows: Rows,
-    edges_ns: NDArray[np.int64],
-    where: tzinfo,
-    facts: RegisterFacts,
-) -> list[Period]:
-    whole = _unwrapped(source, series, rows, where, facts)
-    return periods(whole, edges_ns, quantity(series.quantity).unit)
+            yield _unwrapped(source, span.series, own, where, facts(span.series))
 
 
 def _unwrapped(
@@ -145,7 +144,7 @@ def periods(whole: Unwrapped, edges_ns: NDArray[np.int64], unit: str) -> list[Pe
         return [_unknown(int(a), int(b)) for a, b in pairwise(edges_ns)]
     # What is known of a period that the readings only partly reach is told, with its coverage.
     known_ns = np.clip(edges_ns, good_ns[0], good_ns[-1])
-    at = _at_edges(whole, known_ns)
+    at = at_edges(whole, known_ns)
     amount = np.diff(at.u)
     doubt = np.maximum(at.below[1:] + at.above[:-1], at.above[1:] + at.below[:-1])
     covered = spread.coverage(time_ns, judged.good, whole.gap_ns, edges_ns)
@@ -198,8 +197,8 @@ def _unknown(start_ns: int, end_ns: int) -> Period:
 
 
 @dataclass(frozen=True, slots=True)
-class _Edges:
-    """U at the edges, how far it may lie above and below, and whether a reading is there."""
+class Edges:
+    """U at edges, how far it may lie above and below, and whether a reading is there."""
 
     u: NDArray[np.float64]
     below: NDArray[np.float64]
@@ -207,7 +206,7 @@ class _Edges:
     exact: NDArray[np.bool_]
 
 
-def _at_edges(whole: Unwrapped, known_ns: NDArray[np.int64]) -> _Edges:
+def at_edges(whole: Unwrapped, known_ns: NDArray[np.int64]) -> Edges:
     """Return U at edges within the readings: on the straight line, in gaps by the profile."""
     time_ns, judged = whole.rows.time_ns, whole.judged
     distinct_ns, back = np.unique(known_ns, return_inverse=True)
@@ -217,7 +216,7 @@ def _at_edges(whole: Unwrapped, known_ns: NDArray[np.int64]) -> _Edges:
         _profiled(whole, whole.profile, distinct_ns, at.exact, u)
     rate = whole.rate_max
     doubt = spread.doubt_at_edges(time_ns, whole.u, judged.good, rate, distinct_ns, u)
-    return _Edges(u[back], doubt.below[back], doubt.above[back], at.exact[back])
+    return Edges(u[back], doubt.below[back], doubt.above[back], at.exact[back])
 
 
 def _profiled(
@@ -258,10 +257,7 @@ def _marked(whole: Unwrapped, edges_ns: NDArray[np.int64]) -> _Marks:
     judged, time_ns = whole.judged, whole.rows.time_ns
     count = len(edges_ns) - 1
     marks = _Marks(np.zeros(count, np.int64), np.zeros(count, bool), np.zeros(count))
-    worth = np.zeros(len(time_ns), np.int64)
-    worth[judged.good] = whole.rows.quality[judged.good]
-    guessed = np.isin(judged.kind, list(ASKED))
-    worth[guessed] = np.where(whole.settled[guessed], Quality.ESTIMATED, Quality.SUSPECT)
+    worth = worth_of(whole)
     good_ns = time_ns[judged.good]
     for i in np.flatnonzero((worth > 0) | judged.provisional | (judged.doubt > 0)).tolist():
         # The step to reading i begins at the last good reading before it; it may reach over edges.
@@ -273,3 +269,13 @@ def _marked(whole: Unwrapped, edges_ns: NDArray[np.int64]) -> _Marks:
         marks.provisional[where] |= bool(judged.provisional[i])
         marks.doubt[where] += judged.doubt[i]
     return marks
+
+
+def worth_of(whole: Unwrapped) -> NDArray[np.int64]:
+    """Return the quality (n,) of the step that ends at each reading, gaps and edges aside."""
+    judged = whole.judged
+    worth = np.zeros(len(whole.rows), np.int64)
+    worth[judged.good] = whole.rows.quality[judged.good]
+    guessed = np.isin(judged.kind, list(ASKED))
+    worth[guessed] = np.where(whole.settled[guessed], Quality.ESTIMATED, Quality.SUSPECT)
+    return worth

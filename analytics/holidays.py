@@ -37,13 +37,14 @@ def easter(year: int) -> date:
 
 def kind_of(day: date) -> Day:
     """Return what a day is like: a holiday is like a Sunday."""
-    if day in _holidays(day.year):
+    if day in holidays(day.year):
         return Day.SUNDAY
     return Day(max(day.weekday() - _FRIDAY, 0))
 
 
 @cache
-def _holidays(year: int) -> frozenset[date]:
+def holidays(year: int) -> frozenset[date]:
+    """Return the public holidays of a year."""
     sunday = easter(year)
     moving = (sunday + timedelta(days=after) for after in _AFTER_EASTER)
     return frozenset((*(date(year, month, day) for month, day in _FIXED), *moving))

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import (
     anomalies,
     console,
+    cost,
     devices,
     energy,
     energy_explained,
@@ -30,6 +31,7 @@ from api import (
     readings,
     remarks,
     sites,
+    tariffs,
 )
 from api.description import DescribedApi
 from api.fresh import Fresh
@@ -80,6 +82,8 @@ def create_app(house: House, guard: Guard | None = None) -> FastAPI:
         energy_sums,
         load,
         heatmap,
+        cost,
+        tariffs,
         environment,
         erase,
         anomalies,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from analytics.tariffs import Known as Plans
 from api.feed import Feed
 from api.problems import ForbiddenError
 from ingest.erasure import Erasure
@@ -103,6 +104,18 @@ class Catalog(Protocol):
         """Return what `ask` answers, given the catalog's tables."""
 
 
+class Tariffs(Protocol):
+    """What a kWh counts for (analytics/tariffs.py)."""
+
+    def known(self) -> Plans:
+        """Return the tariffs and CO2 intensities that are there now, and files that are broken."""
+
+
+class _NoTariffs:
+    def known(self) -> Plans:
+        return Plans()
+
+
 class _NoCatalog:
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         return NOTHING_KNOWN
@@ -132,6 +145,7 @@ class House:
     past         the messages that are kept; None: none are
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
+    tariffs      what a kWh costs, and how much CO2 it stands for
     catalog      what people know of meters, sites and where devices are
     tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
@@ -159,6 +173,7 @@ class House:
     tenant: str | None = None
     public: bool = False
     erase: Callable[[str, int | None, bool], Erasure] = _nothing_to_erase
+    tariffs: Tariffs = field(default_factory=_NoTariffs)
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""

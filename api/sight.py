@@ -12,7 +12,8 @@ from typing import NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from api.house import Catalog, House, Live
+from analytics.tariffs import Known as Plans
+from api.house import Catalog, House, Live, Tariffs
 from api.problems import ForbiddenError, NotFoundError
 from ingest.catalog import Catalog as Book
 from ingest.derived import Anomaly, Windows
@@ -72,6 +73,7 @@ def narrowed(house: House, tenant: str, placed: Mapping[str, Placed]) -> House:
         all_frames=refuse,
         catalog=_SeenCatalog(house.catalog, devices, tenant),
         tenant=tenant,
+        tariffs=_SeenTariffs(house.tariffs, tenant),
     )
 
 
@@ -280,3 +282,16 @@ class _SeenCatalog:
 
     def asked(self, ask: Callable[[Book], T]) -> T:
         return self._catalog.asked(ask)
+
+
+class _SeenTariffs:
+    def __init__(self, tariffs: Tariffs, tenant: str) -> None:
+        self._tariffs, self._tenant = tariffs, tenant
+
+    def known(self) -> Plans:
+        """Return those that are for everybody or for this tenant.
+
+        Whose a broken file would be is not known, and what is wrong with it names what it says.
+        """
+        plans = self._tariffs.known().plans
+        return Plans(tuple(one for one in plans if one.tenant in (None, self._tenant)))

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     influx_org: str = Field("", description="its organisation (InfluxDB 2)")
     influx_token: str = Field("", description="its token, or user:password (InfluxDB 1.8)")
     catalog: str = Field("", description="of sites and meters: a URL of PostgreSQL, else SQLite")
+    tariffs: str = Field(
+        "", description="folder of tariffs and CO2 intensities, else `tariffs` in the data folder"
+    )
     rate_limit: int = Field(
         50, ge=0, le=1_000_000, description="requests a second of each key; 0: no bound"
     )
@@ -118,6 +121,11 @@ class Settings(BaseSettings):
         if self.store == "embedded":
             return None
         return Server(self.influx_url, self.influx_bucket, self.influx_token, self.influx_org)
+
+    @property
+    def tariff_folder(self) -> Path:
+        """Where tariffs lie."""
+        return Path(self.tariffs) if self.tariffs else self.data / "tariffs"
 
     @property
     def where(self) -> tzinfo:

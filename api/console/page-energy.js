@@ -3,6 +3,7 @@
 import "./page-energy-words.js";
 import { collect, get, now } from "./api.js";
 import { byId, el, showState } from "./dom.js";
+import { loadCost, renderCost } from "./page-energy-cost.js";
 import { savePicture, saveTable } from "./download.js";
 import { deviceHref } from "./links.js";
 import { colour, draw, escape, layoutOf } from "./plot.js";
@@ -12,6 +13,7 @@ import { number, percent, t, tOr, ZONE, zoneOffset } from "./text.js";
 
 const CHOSEN = ["quantity", "tenant", "district", "sector", "site", "device", "start", "end"];
 const NAMES = [...CHOSEN, "by", "per", "against"];
+const PRICED = ["tenant", "district", "sector", "site", "device", "start", "end", "by", "per", "tariff", "co2"];
 const BELOW = { year: "month", month: "day", day: "hour" };
 let choices = null;
 let answer = null;
@@ -46,13 +48,17 @@ function query(names) {
 function renderChoice() {
   const found = state();
   const field = (name, control) => el("label", {}, t(`ep.${name}`), control);
-  const options = (name, values, word) => {
+  const options = (name, values, word, none = "ep.all") => {
     const all = found[name] && !values.includes(found[name]) ? [found[name], ...values] : values;
-    const items = all.map((value) => el("option", { value, text: value ? word(value) : t("ep.all"), selected: value === (found[name] ?? "") }));
+    const items = all.map((value) => el("option", { value, text: value ? word(value) : t(none), selected: value === (found[name] ?? "") }));
     return field(name, el("select", { name }, ...items));
   };
   const same = (value) => value;
-  const { sites, series } = choices;
+  const { sites, series, tariffs } = choices;
+  const plans = (name, what) => {
+    const own = tariffs.filter((one) => one.what === what);
+    return options(name, ["", ...own.map((one) => one.name)], (value) => own.find((one) => one.name === value)?.title || value, "ep.without");
+  };
   const distinct = (name) => ["", ...new Set(sites.map((one) => one[name]).filter(Boolean))];
   const registers = series.filter((one) => one.kind === "register" && ["Wh", "m3"].includes(one.unit));
   const devices = registers.filter((one) => one.quantity === found.quantity).map((one) => one.device);
@@ -67,6 +73,8 @@ function renderChoice() {
     options("by", ["hour", "day", "month", "year"], word),
     options("per", ["all", "tenant", "district", "sector", "site", "device"], word),
     input("against"),
+    plans("tariff", "tariff"),
+    plans("co2", "co2"),
     el("button", { class: "button", text: t("ep.show") }),
   );
 }
@@ -82,11 +90,16 @@ async function load() {
     choices ??= {
       sites: (await collect("v1/sites", {}, { signal })).items,
       series: (await collect("v1/series", {}, { signal })).items,
+      tariffs: (await collect("v1/tariffs", {}, { signal })).items,
     };
     renderChoice();
     const sums = (await collect("v1/energy/sums", query(NAMES), { signal })).items;
     answer = { sums, heat: null };
     render();
+    await loadCost(query(PRICED), signal).then(() => renderCost(periodText)).catch((error) => {
+      if (error.name === "AbortError") throw error;
+      showState(byId("cost-state"), "error", error.message, again);
+    });
     answer.heat = await get("v1/energy/heatmap", query(CHOSEN), signal);
     render();
   } catch (error) {
@@ -116,6 +129,8 @@ function render() {
   const own = [`${name}-${state().by}.csv`, `${name}-quarter-hours.csv`];
   const quarters = csv(CHOSEN, { by: "quarter_hour" });
   Object.assign(byId("sums-csv").dataset, { path: csv(NAMES, {}), name: own[0] });
+  const priced = Object.entries({ ...query(PRICED), format: "csv" }).filter(([, value]) => value);
+  Object.assign(byId("cost-csv").dataset, { path: `v1/energy/cost?${new URLSearchParams(priced)}`, name: `${name}-cost-${state().by}.csv` });
   Object.assign(byId("heat-csv").dataset, { path: quarters, name: own[1] });
   const known = answer.sums.some((one) => one.value !== null);
   showState(byId("sums-state"), known ? null : "empty", t("ep.none"));
@@ -189,7 +204,7 @@ byId("choice").addEventListener("submit", (event) => {
   event.preventDefault();
   go(Object.fromEntries(new FormData(event.target)));
 });
-for (const name of ["sums", "heat"]) {
+for (const name of ["sums", "cost", "heat"]) {
   const failed = (error) => showState(byId(`${name}-state`), "error", error.message);
   byId(`${name}-png`).addEventListener("click", () => {
     savePicture(byId(`${name}-plot`), `emscher-${name}-${state().start}`).catch(failed);
@@ -200,9 +215,13 @@ for (const name of ["sums", "heat"]) {
   });
 }
 addEventListener("hashchange", load);
-addEventListener("resize", render);
+addEventListener("resize", () => {
+  render();
+  renderCost(periodText);
+});
 startShell("energy", () => {
   if (choices) renderChoice();
   render();
+  renderCost(periodText);
 });
 load();

@@ -1,6 +1,7 @@
 """Calendar edges are the instants at which the local hour, date, month or year changes."""
 
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -9,7 +10,7 @@ from derived_rows import BERLIN, DAY, EPOCH, HOUR, MINUTE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.calendar import PERIODS_MAX, By, edges, to_datetime, to_ns
+from analytics.calendar import PERIODS_MAX, By, edges, share, to_datetime, to_ns
 from analytics.wording import clock, lasting, told
 from ingest.clock import zone
 
@@ -172,3 +173,26 @@ def test_clocks_are_local():
     """Seconds only where there are some."""
     assert clock(EPOCH, BERLIN) == "2026-03-01 01:00"
     assert clock(EPOCH + 7 * 10**9, BERLIN) == "2026-03-01 01:00:07"
+
+
+@given(
+    st.lists(MOMENTS, min_size=3, max_size=3),
+    st.sampled_from([By.DAY, By.MONTH, By.YEAR]),
+    st.sampled_from(ZONES),
+)
+def test_shares_of_days_months_and_years_add_up_exactly(moments, by, where):
+    """Wherever a span is cut; and a whole period is exactly one."""
+    first, cut, last = sorted(to_ns(one) for one in moments)
+    assert share(first, cut, by, where) + share(cut, last, by, where) == share(
+        first, last, by, where
+    )
+    assert share(last, last, by, where) == share(last, first - 1, by, where) == 0
+    begin, end = edges(first, first + 800 * DAY, by, where)[1:3].tolist()
+    assert share(begin, end, by, where) == 1
+
+
+def test_a_share_is_by_the_length_of_its_own_day():
+    """Twelve hours of the day that has 23; a leap year's 29 February."""
+    assert share(utc(2026, 3, 29, 10), utc(2026, 3, 29, 22), By.DAY, BERLIN) == Fraction(12, 23)
+    assert share(utc(2028, 2, 28, 23), utc(2028, 2, 29, 23), By.MONTH, BERLIN) == Fraction(1, 29)
+    assert share(utc(2028, 2, 28, 23), utc(2028, 2, 29, 23), By.YEAR, BERLIN) == Fraction(1, 366)

@@ -25,6 +25,9 @@ def test_the_demo_city_lives_and_something_is_odd(tmp_path: Path) -> None:
         days = emscher.items("/v1/energy", device=meters[0]["device"], by="day")
         assert len(days) >= 8
         assert all(one["value"] > 0 for one in days[1:-1])
+        named = {"tariff": "example-day-night", "co2": "example-co2", "by": "day"}
+        costs = emscher.items("/v1/energy/cost", device=meters[0]["device"], **named)
+        assert all(one["total"] > 0 and one["co2"]["kg"] > 0 for one in costs[1:-1])
         began = max(one["last"] for one in emscher.items("/v1/series"))[:13]  # this hour, about
         eventually(
             "an anomaly of now",
