@@ -26,6 +26,7 @@ from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
 from gateway.doctor_command import doctor_command
 from gateway.errors import GatewayError, SettingsError
+from gateway.terminal import log_to_terminal
 from ingest.catalog_commands import catalog_app
 from ingest.codec_commands import codec_app
 from ingest.decode_command import codecs_told, decode_command, recipe_of
@@ -33,14 +34,17 @@ from ingest.errors import IngestError
 from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from analytics.live import Live
+    from analytics.oddities import Found
     from api.asking import EmscherError
     from api.gate import Guard
     from api.house import House
-    from api.live import Teller
     from api.remote import Client, EmscherWarning
     from fleet.demo import Progress as DemoProgress
     from gateway.broker import EmbeddedBroker
+    from gateway.publisher import Publisher
     from gateway.settings import Settings
     from ingest.archive import Archive
     from ingest.catalog import CatalogWatch
@@ -116,7 +120,7 @@ def up(
     defaults: data in ./emscher-data, console and API on 127.0.0.1:8000, MQTT on 127.0.0.1:1883.
     """
     settings = settings_from(data=data, http=http, mqtt=mqtt, broker=broker or None, demo=demo)
-    _log_to_terminal()
+    log_to_terminal()
     sys.setswitchinterval(SWITCH_S)
     try:
         asyncio.run(_run(settings))
@@ -132,6 +136,8 @@ async def _run(settings: "Settings") -> None:
     from api.house import House
     from api.live import Teller
     from api.server import listening_on
+    from gateway.outgoing import own
+    from gateway.publisher import publisher_of
     from gateway.service import Gateway
     from gateway.session import client_id
     from ingest.catalog import CatalogError, CatalogWatch, open_catalog
@@ -167,19 +173,27 @@ async def _run(settings: "Settings") -> None:
         watch.start()
         feed = Feed(watch.placed)
         teller = Teller(feed, store)
-        watchers = [teller.committed, offer, watch.committed]
+        watchers, told = [teller.committed, offer, watch.committed], [teller.found]
+        publisher = publisher_of(settings, store, watch.placed)
+        if publisher is not None:
+            watchers.append(lambda committed: publisher.readings(committed.rows))
+            told.append(lambda found: publisher.anomalies(found.changed, found.retracted))
         intake = Intake(store, decoder, watchers, archive)
         past = None
         if archive is not None:
             past = Past(archive, store, intake, lambda: recipe.decoder(store.facts()))
             stack.callback(past.close)
-        gateway = Gateway(intake, brokers, client_id(settings.data), settings.topics, settings.data)
+        ours = own(settings.publish_prefix, settings.publish_discovery)
+        gateway = Gateway(
+            *(intake, brokers, client_id(settings.data), settings.topics, settings.data),
+            own=ours if publisher else lambda topic: False,
+        )
         stack.callback(gateway.drain, DRAIN_S)
         gateway.start()
         # Readings are safe from here on. The analysis comes after, and reads up what it missed,
         # because at the first start on a machine its kernels are compiled.
         hint = loop.call_later(2, out.print, "Compiling the kernels, once on this machine …")
-        live = await asyncio.to_thread(_analysis, store, teller, settings, watch)
+        live = await asyncio.to_thread(_analysis, store, told, settings, watch)
         hint.cancel()
         stack.callback(live.stop, 1.0)
         house = House(
@@ -200,15 +214,16 @@ async def _run(settings: "Settings") -> None:
             all_frames=intake.frames.total,
             catalog=watch,
             public=settings.public or settings.demo,
+            publishing=publisher.health if publisher else lambda: None,
+            heard_again=gateway.heard_again,
             erase=lambda device, before_ns, trial: intake.erase(
                 lambda: recipe.decoder(store.facts()), device, before_ns, trial=trial
             ),
             tariffs=Tariffs([settings.tariff_folder, *([EXAMPLES] if settings.demo else [])]),
         )
         guard = guard_of(settings, host, watch)
-        await _serve(
-            house, guard, listening, settings, embedded, next(iter(brokers.values())), stop
-        )
+        broker = next(iter(brokers.values()))
+        await _serve(house, guard, listening, settings, embedded, broker, publisher, stop)
         out.print("Storing what was accepted …")
         if not await asyncio.to_thread(gateway.drain, DRAIN_S):
             log.warning("the store did not take the last messages; their broker keeps them")
@@ -233,13 +248,20 @@ def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | No
 
 
 def _analysis(
-    store: "Store", teller: "Teller", settings: "Settings", catalog: "CatalogWatch"
+    store: "Store",
+    told: "Sequence[Callable[[Found], None]]",
+    settings: "Settings",
+    catalog: "CatalogWatch",
 ) -> "Live":
     from analytics.live import Known, Live
 
+    def tell(found: "Found") -> None:
+        for one in told:
+            one(found)
+
     keep_ns = settings.keep_readings * DAY_NS or None
     known = Known(catalog.limits, catalog.facts, catalog.feeders, settings.novelty)
-    live = Live(store, settings.where, teller.found, known, keep_ns=keep_ns)
+    live = Live(store, settings.where, tell, known, keep_ns=keep_ns)
     live.start()
     return live
 
@@ -251,10 +273,12 @@ async def _serve(
     settings: "Settings",
     embedded: "EmbeddedBroker | None",
     broker: Address,
+    publisher: "Publisher | None",
     stop: asyncio.Event,
 ) -> None:
     """Answer over HTTP, mind the broker, feed the demo, until `stop`; then end the answers."""
     from api.app import create_app
+    from api.hours import tell_hours
     from api.opened import keep_open
     from api.server import Server
     from gateway.broker import mind
@@ -263,6 +287,9 @@ async def _serve(
     tasks = [asyncio.create_task(server.serve(sockets=[listening]))]
     if embedded is not None:
         tasks.append(asyncio.create_task(mind(embedded, stop)))
+    if publisher is not None:
+        tasks.append(asyncio.create_task(publisher.run(stop)))
+        tasks.append(asyncio.create_task(tell_hours(house, publisher.flowed, stop)))
     if house.public:
         tasks.append(asyncio.create_task(keep_open(house, stop)))
     if settings.demo:
@@ -330,19 +357,6 @@ def _tell_demo(progress: "DemoProgress") -> None:
         log.info(f"demo: {progress.text}")
     elif progress.stage == "history" and progress.sent == progress.total:
         log.info(f"demo: {progress.sent} messages of history sent")
-
-
-def _log_to_terminal() -> None:
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-            ),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def _broker(url: str) -> Address:

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 from api.house import House
 from api.keys import Scope
 from api.messages import RunOut, run_out
+from api.publishing import PublishingOut
 from api.shapes import example
 from api.times import utc
 
@@ -76,6 +77,7 @@ class HealthOut(BaseModel):
         store={"kind": "embedded", "ok": True, "error": None},
         live={"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         waiting=0,
+        publishing=None,
         reprocess=None,
         problems=[],
     )
@@ -86,6 +88,7 @@ class HealthOut(BaseModel):
     store: StoreOut
     live: LiveOut
     waiting: int = Field(description="messages that have arrived and are not yet on disk")
+    publishing: PublishingOut | None = Field(description="null: nothing is published over MQTT")
     reprocess: RunOut | None = Field(
         description="the reprocessing that runs, or the last one; null: none since the start"
     )
@@ -110,6 +113,7 @@ def health(request: Request) -> HealthOut:
         store=told.store.model_copy(update={"error": None}),
         live=told.live.model_copy(update={"error": None}),
         waiting=told.waiting,
+        publishing=None,
         reprocess=None,
         problems=[_ASK] if told.problems else [],
     )
@@ -141,6 +145,12 @@ def _health(rooms: House) -> HealthOut:
     problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
     if behind_s > _LAG_S_MAX:
         problems.append(f"windows and anomalies are {behind_s:.0f} s behind the readings")
+    told = rooms.publishing()
+    publishing = None
+    if told is not None:
+        facts = {n: getattr(told, n) for n in PublishingOut.model_fields if n != "heard_again"}
+        publishing = PublishingOut(**facts, heard_again=rooms.heard_again())
+        problems += [f"publishing to {told.url}: {told.error}"] if told.error else []
     return HealthOut(
         status="degraded" if problems else "ok",
         version=rooms.version,
@@ -155,6 +165,7 @@ def _health(rooms: House) -> HealthOut:
             error=rooms.live.fault,
         ),
         waiting=rooms.waiting(),
+        publishing=publishing,
         reprocess=None if run is None else run_out(run),
         problems=problems,
     )

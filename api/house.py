@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from analytics.tariffs import Known as Plans
 from api.feed import Feed
 from api.problems import ForbiddenError
+from api.publishing import Publishing
 from ingest.erasure import Erasure
 from ingest.errors import StoreUnavailable
 from ingest.frames import Frames
@@ -151,6 +152,8 @@ class House:
     kind         of the store, as the settings call it
     where        the zone for times without one, and for calendar periods
     erase        erases a device (before a time, UTC ns; in a trial)
+    publishing   how publishing over MQTT goes; None: nothing is published
+    heard_again  how many of our own messages came back by a subscription
     public       whether totals and public places are shown to everybody
     """
 
@@ -172,6 +175,8 @@ class House:
     catalog: Catalog = field(default_factory=_NoCatalog)
     tenant: str | None = None
     public: bool = False
+    publishing: Callable[[], Publishing | None] = lambda: None
+    heard_again: Callable[[], int] = lambda: 0
     erase: Callable[[str, int | None, bool], Erasure] = _nothing_to_erase
     tariffs: Tariffs = field(default_factory=_NoTariffs)
 

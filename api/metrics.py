@@ -78,5 +78,14 @@ class _Emscher(Collector):
             held = rooms.past.held()
             gauges["emscher_archive_messages"] = ("Messages kept", held.messages)
             gauges["emscher_archive_bytes"] = ("Bytes that they take", held.bytes)
+        if (publishing := rooms.publishing()) is not None:
+            gauges["emscher_publishing_connected"] = ("1 while connected", publishing.connected)
+            gauges["emscher_publishing_waiting"] = ("Not yet published", publishing.waiting)
+            yield CounterMetricFamily(
+                "emscher_published", "Messages published over MQTT", publishing.published
+            )
+            yield CounterMetricFamily(
+                "emscher_publishing_dropped", "Events too many to wait", publishing.dropped
+            )
         for name, (about, value) in gauges.items():
             yield GaugeMetricFamily(name, about, float(value))

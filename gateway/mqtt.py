@@ -72,8 +72,10 @@ class MqttSource:
         clock_ns: Callable[[], int] = time.time_ns,
         remembered: Topics | None = None,
         chance: Callable[[], float] = random.random,
+        own: Callable[[str], bool] = lambda topic: False,
     ) -> None:
         self.name, self.address = name, address
+        self._own, self.heard_again = own, 0
         self._inbox, self._topics, self._clock_ns = inbox, tuple(topics), clock_ns
         self._stopping = False
         self._remembered = remembered or Topics(None)
@@ -222,13 +224,20 @@ class MqttSource:
     def _deliver(self, found: list[Delivery]) -> None:
         if self._stopping:
             return
+        mids, connection = [one.mid for one in found if one.mid], self._connection
+        own = sum(self._own(one.topic) for one in found)
+        if own:  # what we have published ourselves is no news
+            self.heard_again += own
+            found = [one for one in found if not self._own(one.topic)]
+            if not found:
+                self._client.acknowledge(mids)
+                return
         name, received_ns = self.name, self._clock_ns()
         # They came in this order, and no two at once.
         envelopes = [
             Envelope(name, one.topic, one.payload, at_ns, one.redelivered, one.retained)
             for at_ns, one in enumerate(found, received_ns)
         ]
-        mids, connection = [one.mid for one in found if one.mid], self._connection
 
         def acknowledge() -> None:
             with self._acknowledging:
@@ -238,7 +247,7 @@ class MqttSource:
         self._messages += len(found)
         self._bytes += sum(len(one.payload) for one in found)
         self._last_ns = received_ns
-        if len(mids) < len(found) and len(self._at_most_once) < _TOPICS_TOLD:
+        if not all(one.mid for one in found) and len(self._at_most_once) < _TOPICS_TOLD:
             # Subscribed with QoS 1 it still comes with the QoS that it was published with.
             told = next(one.topic for one in found if not one.mid)
             self._at_most_once[told] = None

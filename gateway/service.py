@@ -1,6 +1,6 @@
 """The gateway as a whole: all brokers, one inbox, one pump, and how they end together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.address import Address
@@ -15,6 +15,7 @@ class Gateway:
     """Takes messages from every broker, and acknowledges each when the intake has it on disk.
 
     folder  where it is remembered what the sessions at the brokers hold; None: nowhere
+    own     whether a topic is published by ourselves: its messages are passed over
     """
 
     def __init__(
@@ -24,12 +25,18 @@ class Gateway:
         client_id: str,
         topics: Sequence[str],
         folder: Path | None = None,
+        own: Callable[[str], bool] = lambda topic: False,
     ) -> None:
         remembered = Topics(folder)
         self._inbox = Inbox()
         self._pump = Pump(self._inbox, intake)
         self._sources = [
-            MqttSource(name, address, client_id, self._inbox, topics=topics, remembered=remembered)
+            MqttSource(
+                *(name, address, client_id, self._inbox),
+                topics=topics,
+                remembered=remembered,
+                own=own,
+            )
             for name, address in brokers.items()
         ]
 
@@ -60,6 +67,10 @@ class Gateway:
     def store_fault(self) -> str | None:
         """Return what keeps the store from taking readings now, in a sentence."""
         return self._pump.fault
+
+    def heard_again(self) -> int:
+        """Return how many of our own messages came back, and were passed over."""
+        return sum(source.heard_again for source in self._sources)
 
     def waiting(self) -> int:
         """Return how many messages have arrived and are not yet durable."""

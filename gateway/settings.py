@@ -9,7 +9,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import TomlConfigSettingsSource as TomlSource
 
@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     oidc_groups: dict[str, str] = Field(
         {}, description="OpenID Connect: group = scope, or scope@tenant; the first one counts"
     )
+    publish: str = Field("", description="broker that is told values, energy and anomalies: a URL")
+    publish_prefix: str = Field("emscher/v1", description="what the topics of those begin with")
+    publish_discovery: str = Field(
+        "", description="where Home Assistant looks for sensors, such as homeassistant"
+    )
     public: bool = Field(
         False, description="show totals of homes, and public places, to everybody without a key"
     )
@@ -89,6 +94,21 @@ class Settings(BaseSettings):
         for url in urls:
             broker_address(url)
         return urls
+
+    @field_validator("publish")
+    @classmethod
+    def _publishes(cls, url: str) -> str:
+        if url:
+            broker_address(url)
+        return url
+
+    @field_validator("publish_prefix", "publish_discovery")
+    @classmethod
+    def _begins(cls, topic: str, info: ValidationInfo) -> str:
+        wrong = topic.startswith(("/", "$")) or topic.endswith("/") or set(topic) & set("+#\0")
+        if wrong or (not topic and info.field_name == "publish_prefix"):
+            raise ValueError(f'expected the begin of a topic, such as emscher/v1, found "{topic}"')
+        return topic
 
     @field_validator("zone")
     @classmethod

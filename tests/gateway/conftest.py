@@ -71,7 +71,9 @@ def gateway(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
     def start(port: int, ledger: Ledger, **marks: object) -> Gateway:
         address = marks.get("address") or Address("127.0.0.1", port)
-        made = Gateway(ledger, {"test": address}, "gateway-test", marks.get("topics", ["#"]))
+        others = {"own": marks["own"]} if "own" in marks else {}
+        topics = marks.get("topics", ["#"])
+        made = Gateway(ledger, {"test": address}, "gateway-test", topics, **others)
         made.start()
         stack.callback(made.drain, 5.0)
         return made
