@@ -21,6 +21,7 @@ export class DeviceMeters {
   #loading = false;
   #failure = null;
   #asked = 0;
+  #again = null;
 
   constructor(id) {
     this.id = id;
@@ -32,6 +33,7 @@ export class DeviceMeters {
     byId("meters").hidden = this.#registers.length === 0;
     if (this.#registers.length === 0) return;
     const mine = (this.#asked += 1);
+    this.#again = () => this.load(list, { startMs, endMs });
     this.#loading = this.#told === null;
     this.render();
     try {
@@ -55,11 +57,11 @@ export class DeviceMeters {
       this.#failure = error;
     }
     this.#loading = false;
-    this.render(() => this.load(list, { startMs, endMs }));
+    this.render();
   }
 
   /** Write everything anew. */
-  render(again = null) {
+  render() {
     const items = this.#told?.items ?? [];
     byId("meters-table").hidden = items.length === 0;
     const heads = COLUMNS.map((name) => {
@@ -74,7 +76,7 @@ export class DeviceMeters {
     place(byId("corrections"), corrections);
     const box = byId("meters-state");
     if (this.#failure) {
-      const action = again && { label: t("shell.retry"), run: again };
+      const action = { label: t("shell.retry"), run: this.#again };
       showState(box, "error", this.#failure.message, action);
     } else if (this.#loading) showState(box, "loading", t("device.meters.loading"));
     else showState(box, this.#told && items.length === 0 ? "empty" : null, t("device.meters.none"));
