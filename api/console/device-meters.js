@@ -3,7 +3,7 @@
 import { collect, get, ms, now, rfc3339 } from "./api.js";
 import { byId, el, place, showState } from "./dom.js";
 import { seriesName, valueText } from "./quantities.js";
-import { age, dayText, number, t, timeText, tOr, ZONE } from "./text.js";
+import { age, clockText, dayText, number, t, timeText, tOr, ZONE, zoneOffset } from "./text.js";
 
 const COLUMNS = ["register", "serial", "installed", "removed", "multiplier", "first", "last"];
 const NUMBERS = new Set(["multiplier", "first", "last"]);
@@ -85,7 +85,7 @@ export class DeviceMeters {
 
 function rowOf(one) {
   const shown = (value) => (value === null ? "–" : valueText(value, one.unit));
-  const removed = one.removed === null ? t("meter.there") : timeText(ms(one.removed), now());
+  const removed = one.removed === null ? t("meter.there") : longTime(one.removed);
   const cell = (text, name = "") => el("td", { class: name || null, text });
   return el(
     "tr",
@@ -93,7 +93,7 @@ function rowOf(one) {
     el("th", { scope: "row", text: seriesName(one) }),
     cell(one.serial || "–"),
     cell(longTime(one.installed)),
-    cell(one.removed === null ? removed : longTime(one.removed)),
+    cell(removed),
     cell(number(one.multiplier, 0, 3), "number"),
     cell(shown(one.first_register), "number"),
     cell(shown(one.last_register), "number"),
@@ -102,7 +102,9 @@ function rowOf(one) {
 
 /** Meters stay for years, so the year is told. */
 function longTime(time) {
-  return `${dayText(ms(time))} ${new Date(ms(time)).getUTCFullYear()}`;
+  const at = ms(time);
+  const year = new Date(at + zoneOffset(at)).getUTCFullYear();
+  return `${dayText(at)} ${year}, ${clockText(at)}`;
 }
 
 function limitOf(one) {
