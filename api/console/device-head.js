@@ -63,11 +63,11 @@ export class DeviceHead {
       first: timeText(ms(device.first_seen) ?? 0, now()),
     };
     const told = Object.entries(facts).filter(([, text]) => text);
-    place(byId("facts"), told.map(([name, text]) => pair(t(`device.${name}`), text, name)));
+    fill(byId("facts"), told.map(([name, text]) => [name, t(`device.${name}`), text]));
     const says = Object.entries(device.state ?? {});
     byId("says").hidden = says.length === 0;
     const words = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-    place(byId("says-facts"), says.map(([name, value]) => pair(name, words(value), name)));
+    fill(byId("says-facts"), says.map(([name, value]) => [name, name, words(value)]));
     this.tick();
   }
 
@@ -89,15 +89,25 @@ export class DeviceHead {
   }
 }
 
-function pair(name, text, fact) {
-  return el("div", {}, el("dt", { text: name }), el("dd", { text, "data-fact": fact }));
+/** Write [fact, name, text] into a list; what is there already stays, so that it can be marked. */
+function fill(list, facts) {
+  const known = new Map([...list.children].map((node) => [node.lastChild.dataset.fact, node]));
+  const pairs = facts.map(([fact, name, text]) => {
+    const node = known.get(fact) ?? el("div", {}, el("dt"), el("dd", { "data-fact": fact }));
+    setText(node.firstChild, name);
+    setText(node.lastChild, text);
+    return node;
+  });
+  place(list, pairs);
 }
 
 /** Return how many uplinks never came, "" where nobody counts them. */
-export function framesText(frames) {
+function framesText(frames) {
   if (!frames) return "";
   const { heard, missed } = frames;
-  const facts = { n: number(missed), all: number(heard + missed) };
+  const all = heard + missed;
+  const facts = { n: number(missed), all: number(all) };
   if (missed === 0) return t("device.frames.none", facts);
-  return t("device.frames.some", { ...facts, share: `${number((100 * missed) / (heard + missed), 0, 1)}\u00a0%` });
+  const share = `${number((100 * missed) / all, 0, 1)}\u00a0%`;
+  return t("device.frames.some", { ...facts, share });
 }

@@ -76,7 +76,8 @@ export class DeviceList {
     byId("all-more").hidden = left === 0;
     setText(byId("all-more"), t("device.more", { n: number(Math.min(left, SHOWN)) }));
     const [n, all] = [found.length, this.#items.length];
-    const count = n < all ? t("device.some", { n: number(n), all: number(all) }) : tn("device.count", n);
+    const facts = { n: number(n), all: number(all) };
+    const count = n < all ? t("device.some", facts) : tn("device.count", n);
     setText(byId("all-count"), this.#loaded && !this.#failure ? count : "");
     const box = byId("all-state");
     if (this.#failure && all === 0) {
@@ -102,13 +103,14 @@ export class DeviceList {
     const site = this.#sites.get(item.site);
     const name = item.name || item.id;
     const link = el("a", { href: deviceHref({ device: item.id }), text: name });
-    const id = item.name && item.name !== item.id ? el("span", { class: "device-id", text: item.id }) : "";
+    const id = name === item.id ? "" : el("span", { class: "device-id", text: item.id });
     const state = item.silent ? "silent" : "up";
+    const badge = el("span", { class: "badge", "data-state": state, text: t(`state.${state}`) });
     const heard = ms(item.last_seen);
     return el(
       "tr",
       {},
-      el("td", { class: "of-state" }, el("span", { class: "badge", "data-state": state, text: t(`state.${state}`) })),
+      el("td", { class: "of-state" }, badge),
       el("th", { scope: "row", class: "of-device" }, link, id),
       el("td", { class: "of-model", text: item.model }),
       el("td", { class: "of-site", text: site?.name ?? item.site ?? "" }),

@@ -11,7 +11,7 @@ const AT_ONCE = 20;
 const WAIT_MS = 5000; // messages that come together are asked for once
 const READS_MAX = 200;
 
-/** The panel; `units()` gives the series with their units, `onSteps` gets how the newest was read. */
+/** The panel; `units()` gives the series with units, `onSteps` gets how the newest was read. */
 export class DeviceMessages {
   #items = [];
   #rows = new Map(); // key → {node, view}
@@ -78,14 +78,18 @@ export class DeviceMessages {
   /** Show what is known. */
   render() {
     const rows = new Map();
-    for (const item of this.#items) rows.set(keyOf(item), this.#rows.get(keyOf(item)) ?? this.#row(item));
+    for (const item of this.#items) {
+      const key = keyOf(item);
+      rows.set(key, this.#rows.get(key) ?? this.#row(item));
+    }
     this.#rows = rows;
     place(byId("messages"), [...rows.values()].map((row) => row.node));
     const n = this.#items.length;
     setText(byId("messages-count"), n ? t("device.messages.count", { n: number(n) }) : "");
     byId("messages-more").hidden = this.#next === null || n === 0;
     const box = byId("messages-state");
-    if (this.#failure) {
+    if (this.#failure?.status === 404) showState(box, "empty", t("device.messages.off"));
+    else if (this.#failure) {
       const action = { label: t("shell.retry"), run: () => this.load() };
       showState(box, "error", this.#failure.message, action);
     } else if (!this.#loaded) showState(box, "loading", t("device.messages.loading"));
@@ -96,7 +100,8 @@ export class DeviceMessages {
     const bytes = bytesFrom(item.payload_base64);
     const text = readable(bytes);
     const tree = text === null ? undefined : parsed(text);
-    const row = { item, bytes, text, tree, view: tree !== undefined ? "json" : text !== null ? "text" : "hex" };
+    const view = tree !== undefined ? "json" : text !== null ? "text" : "hex";
+    const row = { item, bytes, text, tree, view };
     row.topic = el("span", { class: "topic" });
     row.when = el("span", { class: "when" });
     row.reason = el("span", { class: "reason" });
@@ -127,7 +132,8 @@ export class DeviceMessages {
     const units = new Map(this.units().map((one) => [seriesKey(one), one.unit]));
     const columns = ["column.quantity", "device.value", "device.time", "device.quality"];
     const heads = columns.map((key) => {
-      return el("th", { scope: "col", class: key === "device.value" ? "number" : null, text: t(key) });
+      const kind = key === "device.value" ? "number" : null;
+      return el("th", { scope: "col", class: kind, text: t(key) });
     });
     const rows = item.reads.slice(0, READS_MAX).map((one) => {
       const name = one.device === this.id ? seriesName(one) : `${one.device} · ${seriesName(one)}`;
@@ -141,7 +147,8 @@ export class DeviceMessages {
         el("td", { text: tOr(`quality.${one.quality}`, one.quality) }),
       );
     });
-    const table = el("table", { class: "plain reads" }, el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
+    const parts = [el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows)];
+    const table = el("table", { class: "plain reads" }, ...parts);
     return el("div", {}, head, el("div", { class: "wide" }, table));
   }
 
@@ -152,16 +159,24 @@ export class DeviceMessages {
     const pre = el("pre", { tabindex: 0, "aria-label": t("quarantine.payload") });
     const show = (view) => {
       row.view = view;
-      const shown = { json: () => JSON.stringify(row.tree, null, 2), text: () => row.text, hex: () => dump(row.bytes) };
+      const shown = {
+        json: () => JSON.stringify(row.tree, null, 2),
+        text: () => row.text,
+        hex: () => dump(row.bytes),
+      };
       pre.textContent = shown[view]();
-      for (const button of buttons) setAttribute(button, "aria-pressed", String(button.dataset.view === view));
+      for (const button of buttons) {
+        setAttribute(button, "aria-pressed", String(button.dataset.view === view));
+      }
     };
     const buttons = views.map((view) => {
       const facts = { type: "button", "data-view": view, text: t(`device.view.${view}`) };
       return el("button", { ...facts, on: { click: () => show(view) } });
     });
-    const choice = el("div", { class: "switch", role: "group", "aria-label": t("device.view") }, ...buttons);
-    const head = el("div", { class: "bytes-head" }, el("h3", { text: t("quarantine.payload") }), choice);
+    const group = { class: "switch", role: "group", "aria-label": t("device.view") };
+    const choice = el("div", group, ...buttons);
+    const name = el("h3", { text: t("quarantine.payload") });
+    const head = el("div", { class: "bytes-head" }, name, choice);
     if (row.bytes.length === 0) return el("p", { class: "quiet", text: t("quarantine.nobytes") });
     show(row.view);
     return el("div", {}, head, pre);
@@ -171,7 +186,8 @@ export class DeviceMessages {
 function steps(item) {
   const list = item.steps.map((step) => el("li", { text: step }));
   if (list.length === 0) return "";
-  return el("div", {}, el("h3", { text: t("device.steps") }), el("ul", { class: "notes" }, ...list));
+  const head = el("h3", { text: t("device.steps") });
+  return el("div", {}, head, el("ul", { class: "notes" }, ...list));
 }
 
 function keyOf({ received, topic, payload_base64: payload }) {

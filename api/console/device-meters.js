@@ -3,7 +3,7 @@
 import { collect, get, ms, now, rfc3339 } from "./api.js";
 import { byId, el, place, showState } from "./dom.js";
 import { seriesName, valueText } from "./quantities.js";
-import { age, dayText, number, t, timeText, tOr, ZONE } from "./text.js";
+import { age, clockText, dayText, number, t, timeText, tOr, ZONE, zoneOffset } from "./text.js";
 
 const COLUMNS = ["register", "serial", "installed", "removed", "multiplier", "first", "last"];
 const NUMBERS = new Set(["multiplier", "first", "last"]);
@@ -21,6 +21,7 @@ export class DeviceMeters {
   #loading = false;
   #failure = null;
   #asked = 0;
+  #again = null;
 
   constructor(id) {
     this.id = id;
@@ -32,6 +33,7 @@ export class DeviceMeters {
     byId("meters").hidden = this.#registers.length === 0;
     if (this.#registers.length === 0) return;
     const mine = (this.#asked += 1);
+    this.#again = () => this.load(list, { startMs, endMs });
     this.#loading = this.#told === null;
     this.render();
     try {
@@ -55,11 +57,11 @@ export class DeviceMeters {
       this.#failure = error;
     }
     this.#loading = false;
-    this.render(() => this.load(list, { startMs, endMs }));
+    this.render();
   }
 
   /** Write everything anew. */
-  render(again = null) {
+  render() {
     const items = this.#told?.items ?? [];
     byId("meters-table").hidden = items.length === 0;
     const heads = COLUMNS.map((name) => {
@@ -74,7 +76,7 @@ export class DeviceMeters {
     place(byId("corrections"), corrections);
     const box = byId("meters-state");
     if (this.#failure) {
-      const action = again && { label: t("shell.retry"), run: again };
+      const action = { label: t("shell.retry"), run: this.#again };
       showState(box, "error", this.#failure.message, action);
     } else if (this.#loading) showState(box, "loading", t("device.meters.loading"));
     else showState(box, this.#told && items.length === 0 ? "empty" : null, t("device.meters.none"));
@@ -83,7 +85,7 @@ export class DeviceMeters {
 
 function rowOf(one) {
   const shown = (value) => (value === null ? "–" : valueText(value, one.unit));
-  const removed = one.removed === null ? t("meter.there") : timeText(ms(one.removed), now());
+  const removed = one.removed === null ? t("meter.there") : longTime(one.removed);
   const cell = (text, name = "") => el("td", { class: name || null, text });
   return el(
     "tr",
@@ -91,7 +93,7 @@ function rowOf(one) {
     el("th", { scope: "row", text: seriesName(one) }),
     cell(one.serial || "–"),
     cell(longTime(one.installed)),
-    cell(one.removed === null ? removed : longTime(one.removed)),
+    cell(removed),
     cell(number(one.multiplier, 0, 3), "number"),
     cell(shown(one.first_register), "number"),
     cell(shown(one.last_register), "number"),
@@ -100,7 +102,9 @@ function rowOf(one) {
 
 /** Meters stay for years, so the year is told. */
 function longTime(time) {
-  return `${dayText(ms(time))} ${new Date(ms(time)).getUTCFullYear()}`;
+  const at = ms(time);
+  const year = new Date(at + zoneOffset(at)).getUTCFullYear();
+  return `${dayText(at)} ${year}, ${clockText(at)}`;
 }
 
 function limitOf(one) {

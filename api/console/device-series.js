@@ -16,7 +16,7 @@ const [WIDTH, HEIGHT] = [200, 40];
 const PENDING_MAX = 5000;
 const OLD_MS = 10_000; // the axis moves on this often though nothing comes
 
-/** Each period: how long it is, windows of the small charts, and (as history.js takes them) of the large one. */
+/** Each period: how long it is, windows of the small charts, and those that history.js takes. */
 export const PERIODS = {
   __proto__: null,
   day: { ms: DAY, every: "15m", everyMs: HOUR / 4, large: "1m" },
@@ -41,7 +41,9 @@ export class DeviceSeries {
     this.node = byId("plot");
     this.painter = new Painter(() => this.#paint());
     new ResizeObserver(() => this.painter.request()).observe(this.node);
-    byId("png").addEventListener("click", () => this.#save(() => savePicture(this.node, this.#file())));
+    byId("png").addEventListener("click", () => {
+      this.#save(() => savePicture(this.node, this.#file()));
+    });
     byId("csv").addEventListener("click", () => this.#saveTable("windows"));
     byId("csv-readings").addEventListener("click", () => this.#saveTable("readings"));
   }
@@ -128,7 +130,8 @@ export class DeviceSeries {
     return {
       into: (track, key) => {
         for (const one of readings) {
-          if (seriesKey(one) === key) track.add(ms(one.time), one.value, one.quality, seen.get(key) ?? 0);
+          if (seriesKey(one) !== key) continue;
+          track.add(ms(one.time), one.value, one.quality, seen.get(key) ?? 0);
         }
       },
       end: () => this.#waiting.delete(readings),
@@ -235,7 +238,8 @@ export class DeviceSeries {
       card.name = el("span", { class: "card-name" });
       card.value = el("strong", { class: "card-value" });
       card.age = el("span", { class: "quiet" });
-      card.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+      const view = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none" };
+      card.svg = svg("svg", { ...view, "aria-hidden": "true" });
       card.path = svg("path", { "vector-effect": "non-scaling-stroke" });
       card.svg.append(card.path);
       card.empty = el("span", { class: "card-empty quiet" });
@@ -248,7 +252,8 @@ export class DeviceSeries {
     }
     card.one = one;
     setText(card.name, seriesName(one));
-    setAttribute(card.button, "title", one.obis ? `${one.quantity} · OBIS ${one.obis}` : one.quantity);
+    const obis = one.obis ? ` · OBIS ${one.obis}` : "";
+    setAttribute(card.button, "title", `${one.quantity}${obis}`);
     setAttribute(card.button, "aria-pressed", String(isChosen));
     this.#fill(card, key);
     return card.node;
@@ -258,7 +263,8 @@ export class DeviceSeries {
     const latest = this.#latest(card.one);
     setText(card.value, latest ? valueText(latest.value, latest.unit, latest.quantity) : "–");
     setAttribute(card.value, "data-quality", latest?.quality ?? null);
-    const quality = latest && latest.quality !== "measured" ? tOr(`quality.${latest.quality}`, latest.quality) : "";
+    const doubt = latest && latest.quality !== "measured" ? latest.quality : "";
+    const quality = doubt && tOr(`quality.${doubt}`, doubt);
     const old = latest ? t("device.new", { age: age(now() - latest.timeMs) }) : "";
     setText(card.age, [old, quality].filter(Boolean).join(" · "));
     const track = this.#tracks.get(key);
@@ -272,19 +278,19 @@ export class DeviceSeries {
 
   #renderNote(one) {
     const words = [];
-    const { unit, quantity } = one;
+    const text = (value) => valueText(value, one.unit, one.quantity);
     if (this.#hover) {
-      const [min, max] = [this.#hover.lo, this.#hover.hi].map((value) => valueText(value, unit, quantity));
-      words.push(t("chart.at", { time: timeText(this.#hover.t, now()) }));
-      words.push(valueText(this.#hover.v, unit, quantity), tn("chart.window", this.#hover.n, { min, max }));
+      const { t: atMs, v, lo, hi, n } = this.#hover;
+      words.push(t("chart.at", { time: timeText(atMs, now()) }), text(v));
+      words.push(tn("chart.window", n, { min: text(lo), max: text(hi) }));
     } else {
-      const { startMs, endMs } = this.range();
-      const points = (this.#track?.points ?? []).filter((point) => point.t >= startMs && point.t <= endMs);
+      const { startMs } = this.range();
+      const points = (this.#track?.points ?? []).filter((point) => point.t >= startMs);
       if (points.length) {
-        const least = points.reduce((low, point) => Math.min(low, point.lo), Infinity);
-        const most = points.reduce((high, point) => Math.max(high, point.hi), -Infinity);
-        const [low, high] = [least, most].map((value) => valueText(value, unit, quantity));
-        words.push(t("device.range", { period: t(`device.${this.wanted().period}.last`), low, high }));
+        const low = text(points.reduce((least, point) => Math.min(least, point.lo), Infinity));
+        const high = text(points.reduce((most, point) => Math.max(most, point.hi), -Infinity));
+        const period = t(`device.${this.wanted().period}.last`);
+        words.push(t("device.range", { period, low, high }));
       }
       const facts = { n: number(one.count), first: dayText(ms(one.first)) };
       words.push(t("device.count.readings", facts));
@@ -299,8 +305,8 @@ export class DeviceSeries {
     const near = this.city
       .anomaliesOf(this.id)
       .filter((each) => !each.quantity || seriesKey(each) === seriesKey(one));
-    const facts = { track: this.#track, series: one, range: this.range(), anomalies: near, node: this.node };
-    const { traces, layout } = figure(facts);
+    const facts = { track: this.#track, series: one, anomalies: near, node: this.node };
+    const { traces, layout } = figure({ ...facts, range: this.range() });
     layout.dragmode = false;
     layout.xaxis.fixedrange = true;
     await draw(this.node, traces, layout);
@@ -314,7 +320,8 @@ export class DeviceSeries {
       this.#hover = point;
       if (this.chosen()) this.#renderNote(this.chosen());
     };
-    this.node.on("plotly_hover", ({ points: [point] }) => look(this.#track?.nearest(point.x) ?? null));
+    const nearest = ({ points: [point] }) => this.#track?.nearest(point.x) ?? null;
+    this.node.on("plotly_hover", (event) => look(nearest(event)));
     this.node.on("plotly_unhover", () => look(null));
   }
 

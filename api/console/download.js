@@ -14,7 +14,16 @@ export async function saveTable(path, name) {
     throw new ApiError(t("error.status", facts), response.status);
   }
   // The server names every table after its path, so the name is given here.
-  const href = URL.createObjectURL(await response.blob());
+  saveBlob(await response.blob(), name);
+}
+
+/** Save a table that the page has made itself. */
+export function saveText(text, name) {
+  saveBlob(new Blob([text], { type: "text/csv" }), name);
+}
+
+function saveBlob(blob, name) {
+  const href = URL.createObjectURL(blob);
   const link = document.createElement("a");
   Object.assign(link, { href, download: name });
   link.click();

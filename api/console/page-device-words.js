@@ -87,6 +87,7 @@ addWords({
     "device.messages.loading": "Fetching and decoding messages …",
     "device.messages.none":
       "No message of it is kept: they are older than the archive, or brought no readings.",
+    "device.messages.off": "No messages are kept here: the setting keep_messages is 0.",
     "device.messages.count": "{n} shown",
     "device.older": "Show older ones",
     "device.steps": "How it was read",
@@ -187,6 +188,8 @@ addWords({
     "device.messages.none":
       "Keine Nachricht davon ist aufbewahrt: Sie sind älter als das Archiv oder brachten keine" +
       " Werte.",
+    "device.messages.off":
+      "Hier werden keine Nachrichten aufbewahrt: Die Einstellung keep_messages ist 0.",
     "device.messages.count": "{n} gezeigt",
     "device.older": "Ältere zeigen",
     "device.steps": "Wie sie gelesen wurde",

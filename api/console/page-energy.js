@@ -2,9 +2,11 @@
 
 import "./page-energy-words.js";
 import { collect, get, now } from "./api.js";
-import { byId, el, showState } from "./dom.js";
+import { byId, el, place, showState } from "./dom.js";
+import { savePicture, saveTable, saveText } from "./download.js";
+import { drawLoad, loadTable, renderLoad } from "./energy-load.js";
+import { presets } from "./energy-presets.js";
 import { loadCost, renderCost } from "./page-energy-cost.js";
-import { savePicture, saveTable } from "./download.js";
 import { deviceHref } from "./links.js";
 import { colour, draw, escape, layoutOf } from "./plot.js";
 import { quantityName, scale, valueText } from "./quantities.js";
@@ -14,6 +16,7 @@ import { number, percent, t, tOr, ZONE, zoneOffset } from "./text.js";
 const CHOSEN = ["quantity", "tenant", "district", "sector", "site", "device", "start", "end"];
 const NAMES = [...CHOSEN, "by", "per", "against"];
 const PRICED = ["tenant", "district", "sector", "site", "device", "start", "end", "by", "per", "tariff", "co2"];
+const PARTS = ["sums", "heat", "load"];
 const BELOW = { year: "month", month: "day", day: "hour" };
 let choices = null;
 let answer = null;
@@ -45,9 +48,24 @@ function query(names) {
   return Object.fromEntries([...names.map((name) => [name, found[name] || null]), ["tz", ZONE]]);
 }
 
-function renderChoice() {
+function renderPresets() {
   const found = state();
-  const field = (name, control) => el("label", {}, t(`ep.${name}`), control);
+  const buttons = Object.entries(presets(localDay(now()))).map(([name, span]) => {
+    const chosen = Object.entries(span).every(([key, value]) => found[key] === value);
+    const facts = { type: "button", class: "button", "data-preset": name, text: t(`ep.${name}`) };
+    const press = () => go({ ...span, against: "" });
+    return el("button", { ...facts, "aria-pressed": String(chosen), on: { click: press } });
+  });
+  const kept = document.activeElement?.dataset?.preset;
+  byId("presets").replaceChildren(...buttons);
+  if (kept) byId("presets").querySelector(`[data-preset="${kept}"]`)?.focus();
+}
+
+function renderChoice() {
+  renderPresets();
+  const found = state();
+  const begun = (words) => words[0].toUpperCase() + words.slice(1);
+  const field = (name, control) => el("label", {}, begun(t(`ep.${name}`)), control);
   const options = (name, values, word, none = "ep.all") => {
     const all = found[name] && !values.includes(found[name]) ? [found[name], ...values] : values;
     const items = all.map((value) => el("option", { value, text: value ? word(value) : t(none), selected: value === (found[name] ?? "") }));
@@ -84,7 +102,7 @@ async function load() {
   asking = new AbortController();
   const { signal } = asking;
   answer = null;
-  for (const name of ["sums", "heat"]) showState(byId(`${name}-state`), "loading", t("ep.loading"));
+  for (const name of PARTS) showState(byId(`${name}-state`), "loading", t("ep.loading"));
   const again = { label: t("retry"), run: load };
   try {
     choices ??= {
@@ -94,18 +112,32 @@ async function load() {
     };
     renderChoice();
     const sums = (await collect("v1/energy/sums", query(NAMES), { signal })).items;
-    answer = { sums, heat: null };
+    answer = { sums, heat: null, load: null };
     render();
     await loadCost(query(PRICED), signal).then(() => renderCost(periodText)).catch((error) => {
       if (error.name === "AbortError") throw error;
       showState(byId("cost-state"), "error", error.message, again);
     });
-    answer.heat = await get("v1/energy/heatmap", query(CHOSEN), signal);
-    render();
+    for (const [name, path] of [["load", "v1/energy/load"], ["heat", "v1/energy/heatmap"]]) {
+      await loadPart(name, path, signal, again);
+    }
   } catch (error) {
     if (error.name === "AbortError") return;
-    const names = answer ? ["heat"] : ["sums", "heat"];
-    for (const name of names) showState(byId(`${name}-state`), "error", error.message, again);
+    for (const name of PARTS) showState(byId(`${name}-state`), "error", error.message, again);
+  }
+}
+
+/** Fetch one chart's answer; what can't be answered leaves the others standing. */
+async function loadPart(name, path, signal, again) {
+  try {
+    answer[name] = await get(path, query(CHOSEN), signal);
+    showState(byId(`${name}-state`), null);
+    render();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    const box = byId(`${name}-state`);
+    if (error.status === 404) showState(box, "empty", t("ep.none"));
+    else showState(box, "error", error.message, again);
   }
 }
 
@@ -137,7 +169,33 @@ function render() {
   const columns = ["period", "group", "value", "quality", "coverage", "corrections", "m2", "other", "change"];
   byId("sums-head").replaceChildren(el("tr", {}, ...columns.map((one) => el("th", { scope: "col", text: t(`ep.${one}`) }))));
   byId("sums-body").replaceChildren(...answer.sums.map(row));
+  renderTotals();
+  renderLoad(answer.load);
   paint().catch((error) => showState(byId("sums-state"), "error", error.message));
+}
+
+/** All periods and groups together, beside those of the other time. */
+function renderTotals() {
+  const { sums } = answer;
+  const total = (value) => {
+    const known = sums.map(value).filter((one) => typeof one === "number");
+    return known.length ? known.reduce((sum, one) => sum + one, 0) : null;
+  };
+  const own = total((one) => one.value);
+  const other = total((one) => one.against?.value ?? null);
+  const unit = sums[0]?.unit;
+  const facts = { total: valueText(own, unit) };
+  if (state().against) {
+    // Where one of two periods is not known, the sums are not of the same time.
+    const alike = sums.every((one) => (one.value === null) === ((one.against?.value ?? null) === null));
+    const change = alike && other ? (own / other - 1) * 100 : null;
+    facts.other = valueText(other, unit);
+    facts.change = change === null ? "–" : `${change > 0 ? "+" : ""}${number(change, 1)}\u00a0%`;
+  }
+  const unknown = sums.filter((one) => one.value === null).length;
+  if (unknown) facts["total.unknown"] = number(unknown);
+  const pair = ([name, text]) => el("div", {}, el("dt", { text: t(`ep.${name}`) }), el("dd", { text }));
+  place(byId("totals"), own === null ? [] : Object.entries(facts).map(pair));
 }
 
 /** A device leads to its page; a group of several has none. */
@@ -173,7 +231,7 @@ function row(one) {
 }
 
 async function paint() {
-  const { sums, heat } = answer;
+  const { sums, heat, load: curve } = answer;
   const most = Math.max(0, ...sums.map((one) => Math.max(one.value ?? 0, one.against?.value ?? 0)));
   const { factor, sign } = scale(sums[0]?.unit, most);
   const bars = (value, shade) => ({
@@ -187,6 +245,7 @@ async function paint() {
   const ticks = sums.map((_, at) => at).filter((at) => at % every === 0);
   const x = { tickvals: ticks, ticktext: ticks.map((at) => escape(periodText(sums[at]))) };
   await draw(node, [...compared, bars((one) => one.value, "accent")], layoutOf(node, { x, y: { ticksuffix: ` ${sign}`, rangemode: "tozero" } }));
+  if (curve && answer.load === curve) await drawLoad(byId("load-plot"), curve);
   if (!heat || answer.heat !== heat) return;
   const clocks = Array.from({ length: 96 }, (_, k) => `${String(k >> 2).padStart(2, "0")}:${String((k % 4) * 15).padStart(2, "0")}`);
   const cells = heat.days.map((day) => clocks.map((clock) => day.clock.flatMap((own, at) => (own === clock && day.values[at] !== null ? [at] : []))));
@@ -204,12 +263,14 @@ byId("choice").addEventListener("submit", (event) => {
   event.preventDefault();
   go(Object.fromEntries(new FormData(event.target)));
 });
-for (const name of ["sums", "cost", "heat"]) {
+for (const name of [...PARTS, "cost"]) {
   const failed = (error) => showState(byId(`${name}-state`), "error", error.message);
   byId(`${name}-png`).addEventListener("click", () => {
     savePicture(byId(`${name}-plot`), `emscher-${name}-${state().start}`).catch(failed);
   });
   byId(`${name}-csv`).addEventListener("click", (event) => {
+    const curve = name === "load" && answer?.load;
+    if (curve) saveText(loadTable(curve), `emscher-${state().quantity}-${state().start}-load.csv`);
     const { path, name: file } = event.target.dataset;
     if (path) saveTable(path, file).catch(failed);
   });

@@ -243,5 +243,7 @@ def test_a_phone_shows_it_in_german_without_scrolling_sideways(house, page):  # 
         page.locator("#cards button, #all-rows tr").first.wait_for()
         assert page.evaluate(SIDEWAYS) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        tall = "[...document.querySelectorAll('#meters-rows tr')].map((row) => row.offsetHeight)"
+        assert max(page.evaluate(tall), default=0) < 60  # not a letter a line
         untold = page.evaluate("document.body.innerText.match(/\\b[a-z]+\\.[a-z.]+\\b/g)")
         assert not untold, "words that the page has no language for"

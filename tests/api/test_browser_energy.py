@@ -41,6 +41,19 @@ def test_march_is_compared_with_last_march_over_the_change_of_clocks(marches, pa
         page.locator("#heat-png").click()
     assert picture.value.suggested_filename == "emscher-heat-2026-03-01.png"
     assert picture.value.path().read_bytes().startswith(b"\x89PNG")
+    # Each March has 743 hours.
+    expect(page.locator("#totals")).to_contain_text("148.60 kWh")
+    expect(page.locator("#totals")).to_contain_text("74.30 kWh")
+    expect(page.locator("#totals")).to_contain_text("+100.0")
+    page.locator("#load-plot .scatterlayer .trace path").first.wait_for(state="attached")
+    expect(page.locator("#load-facts")).to_contain_text("Base load")
+    expect(page.locator("#load-facts")).to_contain_text("200 W, ")
+    with page.expect_download() as curve:
+        page.locator("#load-csv").click()
+    assert curve.value.suggested_filename == "emscher-active_energy_import-2026-03-01-load.csv"
+    lines = curve.value.path().read_text().splitlines()
+    assert lines[0] == "share,power,unit"
+    assert lines[-1].startswith("1,200")
     rows.nth(28).get_by_role("link").click()
     expect(rows).to_have_count(23)
     page.go_back()
@@ -61,3 +74,28 @@ def test_a_phone_shows_it_without_scrolling_sideways(marches, page):  # noqa: F8
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for control in page.locator("input, select").all():
         assert control.evaluate("node => node.labels.length") == 1
+
+
+def test_spans_that_are_often_asked_for_follow_the_local_calendar(marches, page):  # noqa: F811
+    page.goto(f"{marches}/energy{MARCH}")
+    expect(page.locator("#presets button")).to_have_count(6)
+    script = "today => import('/console/energy-presets.js').then((one) => one.presets(today))"
+    sunday = page.evaluate(script, "2026-03-29")
+    assert sunday["today"] == {"start": "2026-03-29", "end": "2026-03-30", "by": "hour"}
+    assert sunday["week"] == {"start": "2026-03-23", "end": "2026-03-30", "by": "day"}
+    assert sunday["lastMonth"] == {"start": "2026-02-01", "end": "2026-03-01", "by": "day"}
+    new_year = page.evaluate(script, "2027-01-01")
+    assert new_year["week"]["start"] == "2026-12-28"
+    assert new_year["lastMonth"] == {"start": "2026-12-01", "end": "2027-01-01", "by": "day"}
+    assert new_year["thisYear"]["start"] == "2027-01-01"
+    assert new_year["lastYear"] == {"start": "2026-01-01", "end": "2027-01-01", "by": "month"}
+    button = page.get_by_role("button", name="Last year")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(button).to_be_focused()
+    assert "by=month" in page.url
+    assert "against" not in page.url
+    expect(page.locator("#sums-body tr")).to_have_count(12)
+    page.go_back()
+    expect(page.locator("#sums-body tr")).to_have_count(31)
