@@ -213,6 +213,7 @@ async def _run(settings: "Settings") -> None:
             frames=intake.frames.of,
             all_frames=intake.frames.total,
             catalog=watch,
+            virtual_meters=settings.virtual_meters,
             public=settings.public or settings.demo,
             publishing=publisher.health if publisher else lambda: None,
             heard_again=gateway.heard_again,

@@ -154,6 +154,7 @@ class House:
     erase        erases a device (before a time, UTC ns; in a trial)
     publishing   how publishing over MQTT goes; None: nothing is published
     heard_again  how many of our own messages came back by a subscription
+    virtual_meters  formulas that have a name
     public       whether totals and public places are shown to everybody
     """
 
@@ -174,6 +175,7 @@ class House:
     all_frames: Callable[[], Frames] = lambda: Frames(0, 0)
     catalog: Catalog = field(default_factory=_NoCatalog)
     tenant: str | None = None
+    virtual_meters: Mapping[str, str] = field(default_factory=dict)
     public: bool = False
     publishing: Callable[[], Publishing | None] = lambda: None
     heard_again: Callable[[], int] = lambda: 0

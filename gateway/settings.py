@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     publish_discovery: str = Field(
         "", description="where Home Assistant looks for sensors, such as homeassistant"
     )
+    virtual_meters: dict[str, str] = Field(
+        {}, description="formulas of registers that have a name: NAME = FORMULA"
+    )
     public: bool = Field(
         False, description="show totals of homes, and public places, to everybody without a key"
     )
