@@ -18,6 +18,7 @@ def test_health_is_ok_while_nothing_is_wrong(client):
         "store": {"kind": "embedded", "ok": True, "error": None},
         "live": {"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         "waiting": 0,
+        "publishing": None,
         "reprocess": None,
         "problems": [],
     }
