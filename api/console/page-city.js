@@ -4,7 +4,7 @@ import "./page-city-words.js";
 import { collect, ms, now } from "./api.js";
 import { byId, el, setAttribute, setText, showState } from "./dom.js";
 import { savePicture, saveTable } from "./download.js";
-import { colour, draw, escape, layoutOf, timeTicks } from "./plot.js";
+import { SHADES, colour, draw, escape, layoutOf, timeTicks } from "./plot.js";
 import { quantityName, scale, valueText } from "./quantities.js";
 import { speakPage } from "./shell.js";
 import { age, number, t } from "./text.js";
@@ -17,8 +17,6 @@ const QUANTITIES = [
   "gas_volume",
   "water_volume",
 ];
-/** Parts side by side need colours that also differ in lightness. */
-const SHADES = ["#2f6fb3", "#e08a1e", "#4b9b6e", "#8a5fb0", "#c2504a", "#7d8794", "#c9b23c", "#57b3c4"];
 const DAYS_SHOWN = 93; // the table for programs has them all
 const OLD_MS = 3 * 3600e3;
 const RENEWED_MS = 60e3;

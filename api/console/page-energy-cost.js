@@ -37,7 +37,7 @@ export function renderCost(periodText) {
     column(t("ep.group")),
     column(t("ep.value")),
     ...names.map((name) => column(swatch(name), ` ${partName(name)}`)),
-    column(t("ep.total")),
+    column(t("ep.cost.total")),
     ...(carbon ? [column(el("span", { class: "band-line", "aria-hidden": "true" }), " CO₂")] : []),
     column(t("ep.spread")),
     column(t("ep.quality")),

@@ -8,7 +8,7 @@ import { drawLoad, loadTable, renderLoad } from "./energy-load.js";
 import { presets } from "./energy-presets.js";
 import { loadCost, renderCost } from "./page-energy-cost.js";
 import { deviceHref } from "./links.js";
-import { colour, draw, escape, layoutOf } from "./plot.js";
+import { SHADES, colour, draw, escape, layoutOf } from "./plot.js";
 import { quantityName, scale, valueText } from "./quantities.js";
 import { startShell } from "./shell.js";
 import { number, percent, t, tOr, ZONE, zoneOffset } from "./text.js";
@@ -234,17 +234,29 @@ async function paint() {
   const { sums, heat, load: curve } = answer;
   const most = Math.max(0, ...sums.map((one) => Math.max(one.value ?? 0, one.against?.value ?? 0)));
   const { factor, sign } = scale(sums[0]?.unit, most);
-  const bars = (value, shade) => ({
-    type: "bar", x: sums.map((_, at) => at), y: sums.map((one) => (value(one) === null ? null : value(one) * factor)),
-    marker: { color: colour(shade) }, hoverinfo: "text", textposition: "none",
-    hovertext: sums.map((one) => escape(`${periodText(one)} ${one.group ?? ""}: ${valueText(value(one), one.unit)}`)),
+  // Groups lie upon each other, period by period; beside another time each has its own place.
+  const groups = [...new Set(sums.map((one) => one.group))];
+  const stacked = groups.length > 1 && !state().against;
+  const places = stacked ? [...new Map(sums.map((one) => [one.start, one])).values()] : sums;
+  if (stacked) places.sort((one, other) => Date.parse(one.start) - Date.parse(other.start));
+  const at = new Map(places.map((one, k) => [stacked ? one.start : one, k]));
+  const bars = (some, value, shade) => ({
+    type: "bar", x: some.map((one) => at.get(stacked ? one.start : one)), y: some.map((one) => (value(one) === null ? null : value(one) * factor)),
+    marker: { color: shade }, hoverinfo: "text", textposition: "none",
+    hovertext: some.map((one) => escape(`${periodText(one)} ${one.group ?? ""}: ${valueText(value(one), one.unit)}`)),
   });
-  const compared = state().against ? [bars((one) => one.against?.value ?? null, "line-strong")] : [];
+  const own = (one) => one.value;
+  const each = groups.map((group, k) => ({
+    ...bars(sums.filter((one) => one.group === group), own, SHADES[k % SHADES.length]), name: escape(group ?? "–"),
+  }));
+  const compared = state().against ? [bars(sums, (one) => one.against?.value ?? null, colour("line-strong"))] : [];
   const node = byId("sums-plot");
-  const every = Math.max(1, Math.ceil(sums.length / Math.max(2, node.clientWidth / 110)));
-  const ticks = sums.map((_, at) => at).filter((at) => at % every === 0);
-  const x = { tickvals: ticks, ticktext: ticks.map((at) => escape(periodText(sums[at]))) };
-  await draw(node, [...compared, bars((one) => one.value, "accent")], layoutOf(node, { x, y: { ticksuffix: ` ${sign}`, rangemode: "tozero" } }));
+  const every = Math.max(1, Math.ceil(places.length / Math.max(2, node.clientWidth / 110)));
+  const ticks = places.map((_, k) => k).filter((k) => k % every === 0);
+  const x = { tickvals: ticks, ticktext: ticks.map((k) => escape(periodText(places[k]))) };
+  const layout = layoutOf(node, { x, y: { ticksuffix: ` ${sign}`, rangemode: "tozero" } });
+  if (stacked) Object.assign(layout, { barmode: "stack", showlegend: true, legend: { orientation: "h", y: -0.2 } });
+  await draw(node, stacked ? each : [...compared, bars(sums, own, colour("accent"))], layout);
   if (curve && answer.load === curve) await drawLoad(byId("load-plot"), curve);
   if (!heat || answer.heat !== heat) return;
   const clocks = Array.from({ length: 96 }, (_, k) => `${String(k >> 2).padStart(2, "0")}:${String((k % 4) * 15).padStart(2, "0")}`);

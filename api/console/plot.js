@@ -18,6 +18,8 @@ const TICKS = [
   ...[1, 2, 3, 6, 12].map((h) => h * HOUR),
   ...[1, 2, 7, 14, 28].map((d) => d * DAY),
 ];
+/** Parts side by side need colours that also differ in lightness. */
+export const SHADES = ["#2f6fb3", "#e08a1e", "#4b9b6e", "#8a5fb0", "#c2504a", "#7d8794", "#c9b23c", "#57b3c4"];
 const TICK_PX = 88;
 const BUSY_SHARE = 0.25; // drawing may take this share of the time, and no more
 const CONFIG = { displayModeBar: false, responsive: false, doubleClick: false, showTips: false };

@@ -198,3 +198,14 @@ def test_the_examples_of_readings_have_the_keys_of_real_answers(client):
 def test_the_page_of_the_api_fetches_nothing_from_elsewhere(client):
     text = client.get("/docs").text + client.get("/console/docs.js").text
     assert not re.search(r"(?:src|href|fetch\()=?[\"']?https?://", text)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*words.js")), ids=lambda path: path.name)
+def test_no_word_of_the_console_is_told_twice(path):
+    """The second of two words under one key would stand where the first is meant."""
+    languages = re.split(r"\b(?:en|de)(?:: | = )\{\n", path.read_text(encoding="utf-8"))[1:]
+    assert len(languages) == 2
+    for words in languages:
+        keys = re.findall(r'^ +"?([\w.]+)"?:', words, re.MULTILINE)
+        assert len(keys) > 3
+        assert sorted(keys) == sorted(set(keys))

@@ -19,6 +19,8 @@ def marches(tmp_path):
     hours = np.arange(744)
     town.tell("meter", "active_energy_import", first + HOUR_NS * hours, hours * 100.0)
     town.tell("meter", "active_energy_import", second + HOUR_NS * hours, 1e6 + hours * 200.0)
+    for name in ("water-1", "water-2"):
+        town.tell(name, "water_volume", second + HOUR_NS * hours, hours * 0.1)
     with served(town) as url:
         yield url
     town.store.close()
@@ -99,3 +101,12 @@ def test_spans_that_are_often_asked_for_follow_the_local_calendar(marches, page)
     expect(page.locator("#sums-body tr")).to_have_count(12)
     page.go_back()
     expect(page.locator("#sums-body tr")).to_have_count(31)
+
+
+def test_groups_lie_upon_each_other_period_by_period(marches, page):  # noqa: F811
+    chosen = "quantity=water_volume&start=2026-03-01&end=2026-04-01&by=day&per=device"
+    page.goto(f"{marches}/energy#{chosen}")
+    page.locator("#sums-plot .legend .traces").first.wait_for(state="attached")
+    expect(page.locator("#sums-plot .barlayer .trace")).to_have_count(2)
+    expect(page.locator("#sums-plot .barlayer .point")).to_have_count(62)
+    expect(page.locator("#sums-plot .xtick").first).to_have_text("2026-03-01")
