@@ -51,7 +51,7 @@ def read(text: str, named: Mapping[str, str] | None = None) -> dict[Operand, flo
 
     Raises FormulaError.
     """
-    return _Reader(text, named or {}, ()).all()
+    return _Reader(text, named or {}, (), {}).all()
 
 
 @dataclass(slots=True)
@@ -60,6 +60,7 @@ class Result:
 
     value    None: of an operand nothing is known, and unknown says of which
     quality  the worst, coverage the least of the operands; uncertainty, missing, corrections: sums
+             (uncertainty None: a register is missing, or nothing limits it)
     """
 
     start_ns: int
@@ -80,7 +81,7 @@ def combined(factors: Mapping[Operand, float], sums: Mapping[Operand, Sum]) -> R
     first = each[0][2]
     unknown = [operand for operand, _, one in each if one.value is None]
     known = [(factor, one) for _, factor, one in each if one.value is not None]
-    sure = not unknown and all(one.uncertainty is not None for _, one in known)
+    sure = not unknown and all(o.uncertainty is not None and not o.missing for _, o in known)
     qualities = [one.quality for _, one in known if one.quality is not None]
     return Result(
         start_ns=first.start_ns,
@@ -97,10 +98,17 @@ def combined(factors: Mapping[Operand, float], sums: Mapping[Operand, Sum]) -> R
 
 
 class _Reader:
-    def __init__(self, text: str, named: Mapping[str, str], within: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        text: str,
+        named: Mapping[str, str],
+        within: tuple[str, ...],
+        known: dict[str, dict[Operand, float]],
+    ) -> None:
         if len(text) > LENGTH_MAX:
             raise FormulaError(f"expected at most {LENGTH_MAX} characters, found {len(text)}")
         self._text, self._named, self._within = text, named, within
+        self._known = known  # what was read of a formula that stands in several places
         self._at = 0
         self._factors: dict[Operand, float] = {}
 
@@ -160,12 +168,16 @@ class _Reader:
             raise self._wrong(f"the name of a formula ({there})")
         if name in self._within:
             raise FormulaError(f"meter:{name} is made of itself ({' of '.join(self._within)})")
-        inner = _Reader(self._named[name], self._named, (*self._within, name))
-        try:
-            for operand, own in inner.all().items():
-                self._add(operand, factor * own)
-        except FormulaError as fault:
-            raise FormulaError(f"meter:{name}: {fault}") from None
+        if len(self._within) >= DEPTH_MAX:
+            raise FormulaError(f"expected at most {DEPTH_MAX} formulas in one another")
+        if name not in self._known:
+            inner = _Reader(self._named[name], self._named, (*self._within, name), self._known)
+            try:
+                self._known[name] = inner.all()
+            except FormulaError as fault:
+                raise FormulaError(f"meter:{name}: {fault}") from None
+        for operand, own in self._known[name].items():
+            self._add(operand, factor * own)
 
     def _add(self, operand: Operand, factor: float) -> None:
         self._factors[operand] = self._factors.get(operand, 0.0) + factor

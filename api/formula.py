@@ -1,5 +1,6 @@
 """GET /v1/energy/formula: what a formula of registers comes to, by period."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,7 +10,7 @@ from analytics.calendar import PERIODS_MAX, By, edges
 from analytics.energy import energies
 from analytics.formula import LENGTH_MAX, FormulaError, Operand, combined, read
 from analytics.sums import Sum, summed
-from api.house import Rooms
+from api.house import House, Rooms
 from api.paging import Cursor, Limit, place, word
 from api.problems import BadQueryError
 from api.readings import End, Start
@@ -97,7 +98,7 @@ def energy_formula(
     """
     where = rooms.where if tz is None else asked_zone(tz)
     try:
-        factors = read(formula, rooms.virtual_meters)
+        factors = read(formula, _named(rooms, quantity) if "meter:" in formula else {})
     except FormulaError as fault:
         raise BadQueryError("formula", str(fault).removeprefix("expected "), formula) from None
     groups = {one: _group(rooms, one, quantity) for one in factors}
@@ -156,7 +157,26 @@ def energy_formula(
     return Page(items=items, next=following, note=None)
 
 
-def _group(rooms: Rooms, operand: Operand, quantity: str) -> Group:
+def _named(rooms: House, quantity: str) -> Mapping[str, str]:
+    """Return the formulas that have a name, as far as whoever asks sees all that is in them.
+
+    To others they are not there: neither their names nor what they are made of.
+    """
+    if rooms.tenant is None:
+        return rooms.virtual_meters
+
+    def is_seen(name: str) -> bool:
+        try:
+            for one in read(rooms.virtual_meters[name], rooms.virtual_meters):
+                _group(rooms, one, quantity)
+        except (FormulaError, BadQueryError):
+            return False
+        return True
+
+    return {name: text for name, text in rooms.virtual_meters.items() if is_seen(name)}
+
+
+def _group(rooms: House, operand: Operand, quantity: str) -> Group:
     """Return the registers of an operand; BadQueryError where there are none."""
     facts = dict.fromkeys(("tenant", "district", "sector", "site", "device"))
     if operand.kind == "device" and "," in operand.name:

@@ -79,8 +79,9 @@ def test_what_is_written_is_read(parts):
     assert read(text.removeprefix("+ ")) == expected
 
 
-def _sum(value, quality, coverage, uncertainty):
-    return Sum(0, 1, value, quality, coverage, uncertainty=uncertainty, missing=1, corrections=2)
+def _sum(value, quality, coverage, uncertainty, missing=0):
+    more = {"uncertainty": uncertainty, "missing": missing, "corrections": 2}
+    return Sum(0, 1, value, quality, coverage, **more)
 
 
 def test_quality_is_the_worst_and_nothing_is_claimed_without_an_operand():
@@ -88,8 +89,25 @@ def test_quality_is_the_worst_and_nothing_is_claimed_without_an_operand():
     sums = {A: _sum(10.0, Quality.MEASURED, 1.0, 1.0), B: _sum(7.0, Quality.ESTIMATED, 0.5, 3.0)}
     made = combined(factors, sums)
     assert (made.value, made.quality, made.coverage) == (-4.0, Quality.ESTIMATED, 0.5)
-    assert (made.uncertainty, made.missing, made.corrections) == (7.0, 2, 4)
+    assert (made.uncertainty, made.missing, made.corrections) == (7.0, 0, 4)
     made = combined(factors, sums | {B: _sum(None, None, 0.0, None)})
     assert (made.value, made.quality, made.uncertainty, made.unknown) == (None, None, None, [B])
     made = combined(factors, sums | {A: _sum(10.0, Quality.MEASURED, 1.0, None)})
     assert (made.value, made.uncertainty) == (-4.0, None)
+
+
+def test_a_register_that_is_missing_leaves_the_uncertainty_open():
+    sums = {
+        A: _sum(10.0, Quality.MEASURED, 1.0, 0.0),
+        B: _sum(3.0, Quality.MEASURED, 0.5, 0.0, missing=1),
+    }
+    made = combined({A: 1.0, B: -1.0}, sums)
+    assert (made.value, made.uncertainty, made.missing) == (7.0, None, 1)
+
+
+def test_formulas_in_one_another_are_read_once_and_not_for_ever():
+    double = {f"m{k}": f"meter:m{k + 1} + meter:m{k + 1}" for k in range(39)} | {"m39": "device:a"}
+    assert read("meter:m0", double) == {A: 2.0**39}
+    chain = {f"m{k}": f"meter:m{k + 1}" for k in range(2000)} | {"m2000": "device:a"}
+    with pytest.raises(FormulaError, match="at most 40 formulas in one another"):
+        read("meter:m0", chain)

@@ -96,7 +96,16 @@ def test_a_tenants_formula_reaches_no_device_of_another(solar):
     client = TestClient(app, "http://localhost", headers={"Authorization": f"Bearer {text}"})
     own = client.get("/v1/energy/formula", params={"formula": f"device:{METER}", **SPAN})
     assert len(own.json()["items"]) == 2
-    for formula in ("device:behind", f"device:{METER} - device:behind", "meter:own",
-                    "tenant:schwerte", "0 * device:behind"):  # fmt: skip
+    # A formula that has a name is not there either: not by its name, nor by what is in it.
+    for name in ("own", "nothing"):
+        answer = client.get("/v1/energy/formula", params={"formula": f"meter:{name}", **SPAN})
+        said = problem_of(answer, 422)
+        assert said.replace(name, "NAME") == (
+            "formula: expected column 1: expected the name of a formula (none; the setting"
+            ' virtual_meters has them), found "meter:NAME", found "meter:NAME"'
+        )
+        assert "behind" not in said
+    for formula in ("device:behind", f"device:{METER} - device:behind", "tenant:schwerte",
+                    "0 * device:behind"):  # fmt: skip
         answer = client.get("/v1/energy/formula", params={"formula": formula, **SPAN})
         assert "an operand with a register" in problem_of(answer, 422), formula
