@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from ingest.errors import StoreUnavailable
 
 PATHS = ["health", "counters", "devices", "series", "latest", "readings", "windows", "energy",
-         "energy/heatmap", "energy/explain", "energy/cost", "tariffs", "anomalies", "messages",
-         "meters", "quality",
+         "energy/heatmap", "energy/explain", "energy/cost", "energy/degree-days", "tariffs",
+         "anomalies", "messages", "meters", "quality",
          "quarantine"]  # fmt: skip
 
 
