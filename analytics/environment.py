@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from analytics.calendar import By, edges
 from analytics.grouping import valid
 from analytics.register import GAP_RHYTHMS, clock_of
+from analytics.windows import WIDTHS_NS, read_windows
 from ingest.derived import HOUR_NS
 from ingest.reading import Rows
-from ingest.store import Source
+from ingest.store import SeriesSpan, Source
 from kernels import air_quality, climate, limits, noise, windows
 
 COVERED_MIN = 0.75
@@ -42,6 +43,17 @@ class Figure(NamedTuple):
     word: str | None = None
 
 
+class DegreeDays(NamedTuple):
+    """Degree days of days, K d, each (k,); NaN where less than COVERED_MIN of the day is known.
+
+    heating  20/15 · cooling  24 · share  of the day's hours in which something was read
+    """
+
+    heating: NDArray[np.float64]
+    cooling: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
 def figures(
     source: Source, device: str, what: Figures, start_ns: int, end_ns: int, where: tzinfo
 ) -> list[Figure]:
@@ -64,16 +76,40 @@ def figures(
     return sorted(ask[what](source, device, edges_ns, where), key=lambda one: one[1:3])
 
 
+def series_of(
+    source: Source, device: str, quantity: str, channel: str | None = None
+) -> SeriesSpan | None:
+    """Return a device's series of a quantity, of several channels the first by name; None: none."""
+    own = [
+        span
+        for span in source.series(device)
+        if span.series.quantity == quantity and channel in (None, span.series.channel)
+    ]
+    return min(own, key=lambda span: (span.series.channel, span.number), default=None)
+
+
+def degree_days(source: Source, number: int, edges_ns: NDArray[np.int64]) -> DegreeDays:
+    """Return the degree days of a series of temperatures between the edges of days (k+1,).
+
+    The mean of a day is that of its quarter-hours by their counts, so that days whose readings were
+    dropped are still known. Source: kernels/climate.py.
+    """
+    quarters = read_windows(source, number, WIDTHS_NS[1], int(edges_ns[0]), int(edges_ns[-1]))
+    of, days = _places(quarters.start_ns, edges_ns), len(edges_ns) - 1
+    count = np.bincount(of, quarters.count, days)
+    total = np.bincount(of, quarters.count * quarters.mean, days)
+    share = _shares(quarters.start_ns, edges_ns)
+    known = (share >= COVERED_MIN) & (count > 0)
+    daily = np.full(days, np.nan)
+    daily[known] = total[known] / count[known]
+    heating, cooling = climate.heating_degree_days(daily), climate.cooling_degree_days(daily)
+    return DegreeDays(heating, cooling, share)
+
+
 def _rows(source: Source, device: str, quantity: str, start_ns: int, end_ns: int) -> Rows | None:
     """Return the readings of a quantity, None where the device has none of it."""
-    numbers = [
-        (span.series.channel, span.number)
-        for span in source.series(device)
-        if span.series.quantity == quantity
-    ]
-    if not numbers:
-        return None
-    return valid(source.scan([min(numbers)[1]], start_ns, end_ns))
+    span = series_of(source, device, quantity)
+    return None if span is None else valid(source.scan([span.number], start_ns, end_ns))
 
 
 def _means(
@@ -84,11 +120,26 @@ def _means(
     if rows is None:
         return None
     made = windows.windows_at(rows.time_ns, rows.value, edges_ns)
-    heard = np.unique(rows.time_ns // HOUR_NS * HOUR_NS)
-    of = np.searchsorted(edges_ns, np.maximum(heard, edges_ns[0]), side="right") - 1
-    hours = np.bincount(of[(of >= 0) & (of < len(made))], minlength=len(made))
-    share = np.minimum(hours * HOUR_NS / np.diff(edges_ns), 1.0)
-    return made.mean, share
+    return made.mean, _shares(rows.time_ns, edges_ns)
+
+
+def _shares(time_ns: NDArray[np.int64], edges_ns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of each period's hours in which one of the times lies."""
+    of = _places(time_ns, edges_ns)
+    # Hours of the local day: in zones of odd offsets those of UTC lie in two days.
+    hour = np.maximum(time_ns - edges_ns[of], 0) // HOUR_NS
+    heard = np.unique(np.stack([of, hour]), axis=1)[0]
+    hours = np.bincount(heard, minlength=len(edges_ns) - 1)
+    found: NDArray[np.float64] = np.minimum(hours * HOUR_NS / np.diff(edges_ns), 1.0)
+    return found
+
+
+def _places(time_ns: NDArray[np.int64], edges_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the period of each time; one that began before the first counts to the first."""
+    found: NDArray[np.int64] = (
+        np.searchsorted(edges_ns[:-1], np.maximum(time_ns, edges_ns[0]), side="right") - 1
+    )
+    return found
 
 
 def _known(value: float) -> float | None:
@@ -144,16 +195,14 @@ def _noise(
 def _degree_days(
     source: Source, device: str, edges_ns: NDArray[np.int64], where: tzinfo
 ) -> Iterator[Figure]:
-    found = _means(source, device, "temperature", edges_ns)
-    if found is None:
+    span = series_of(source, device, "temperature")
+    if span is None:
         return
-    mean, share = found
-    daily = np.where(share >= COVERED_MIN, mean, np.nan)
-    heating, cooling = climate.heating_degree_days(daily), climate.cooling_degree_days(daily)
+    found = degree_days(source, span.number, edges_ns)
     for k in range(len(edges_ns) - 1):
-        span = int(edges_ns[k]), int(edges_ns[k + 1])
-        yield Figure("heating_degree_days_20_15", *span, _known(heating[k]), "K.d", float(share[k]))
-        yield Figure("cooling_degree_days_24", *span, _known(cooling[k]), "K.d", float(share[k]))
+        day, share = (int(edges_ns[k]), int(edges_ns[k + 1])), float(found.share[k])
+        yield Figure("heating_degree_days_20_15", *day, _known(found.heating[k]), "K.d", share)
+        yield Figure("cooling_degree_days_24", *day, _known(found.cooling[k]), "K.d", share)
 
 
 def _comfort(

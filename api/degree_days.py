@@ -1,66 +1,42 @@
-"""GET /v1/energy/degree-days: consumption beside the weather, and at normal weather."""
+"""GET /v1/energy/degree-days: energy by the degree day, and as it were in a normal year."""
 
-from enum import StrEnum
+import math
+from collections.abc import Iterator
+from datetime import tzinfo
+from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from analytics.calendar import PERIODS_MAX, By, edges, to_datetime
-from analytics.degree_days import YEARS_MIN, Weather, degrees, normal, references
+from analytics.calendar import PERIODS_MAX, By, edges
+from analytics.degree_days import (
+    Base,
+    Kind,
+    Normalised,
+    days_around,
+    normal,
+    normalised,
+    reference,
+    weather,
+)
 from analytics.energy import energies
-from analytics.sums import summed
+from analytics.environment import series_of
+from api.degree_days_shapes import Calendar, DegreeDaysOut, DegreeDaysPage
 from api.house import House, Rooms, unheard
-from api.problems import BadQueryError, NotFoundError
+from api.paging import Cursor, Limit, place, word
+from api.problems import BadQueryError
 from api.readings import End, Start
 from api.registers import Chosen, Per, grouped
-from api.shapes import Page, example
 from api.tables import AS_TABLE, Tables
 from api.times import asked_span, asked_zone, local
-from ingest.derived import HOUR_NS
 from ingest.quantity import quantity as known_quantity
 
 router = APIRouter(prefix="/v1", tags=["energy"], route_class=Tables)
 
-
-class Over(StrEnum):
-    """The periods that are compared by degree days."""
-
-    MONTH = "month"
-    YEAR = "year"
-
-
-class DegreeDaysOut(BaseModel):
-    """What flowed in [start, end), the weather, and what normal weather would have taken."""
-
-    model_config = example(
-        start="2026-01-01T00:00:00+01:00",
-        end="2026-02-01T00:00:00+01:00",
-        value=11_200_000.0,
-        unit="Wh",
-        quality="measured",
-        coverage=1.0,
-        degree_days=560.0,
-        days=31,
-        of_days=31,
-        per_degree_day=20_000.0,
-        reference=520.0,
-        normalised=10_400_000.0,
-        why=None,
-    )
-    start: str
-    end: str
-    value: float | None = Field(description="what flowed, as /v1/energy/sums says")
-    unit: str
-    quality: str | None
-    coverage: float
-    degree_days: float = Field(description="K.d, over the days that have a temperature")
-    days: int = Field(description="local days that have a temperature")
-    of_days: int
-    per_degree_day: float | None = Field(description="value by degree_days; null: too few")
-    reference: float | None = Field(description="K.d of a normal period")
-    normalised: float | None = Field(description="what flowed, scaled to the reference")
-    why: str | None = Field(description="why it is not")
+_MONTHS = 12
+_YEAR_MAX = 20_000.0  # K d; there is no colder place
+_FINITE = Field(allow_inf_nan=False)
 
 
 @router.get("/energy/degree-days", dependencies=AS_TABLE)
@@ -68,94 +44,164 @@ def energy_degree_days(
     rooms: Rooms,
     chosen: Chosen,
     temperature: Annotated[
-        str, Query(description="the device that measures outdoors", examples=["weather-1"])
+        str,
+        Query(description="device that measures the temperature outside", examples=["roof-1"]),
     ],
-    what: Annotated[
-        Weather, Query(description="heating (20/15) or cooling (24)", examples=["heating"])
-    ] = Weather.HEATING,
-    by: Annotated[Over, Query(description="calendar period", examples=["month"])] = Over.MONTH,
+    channel: Annotated[
+        str | None,
+        Query(description="its channel; the first by name if left out", examples=["external"]),
+    ] = None,
+    kind: Annotated[
+        Kind, Query(description="heating (20/15) or cooling (24)", examples=["heating"])
+    ] = Kind.HEATING,
+    per: Annotated[
+        Per, Query(description="what registers are put together by", examples=["site"])
+    ] = Per.ALL,
     start: Start = None,
     end: End = None,
+    by: Annotated[
+        Calendar, Query(description="calendar period", examples=["month"])
+    ] = Calendar.MONTH,
     tz: Annotated[
         str | None,
-        Query(description="zone of days and periods", examples=["Europe/Berlin"]),
+        Query(description="zone of days and periods, and of plain times", examples=["+01:00"]),
     ] = None,
-    reference: Annotated[
+    reference_year: Annotated[
+        str | None,
+        Query(
+            alias="reference",
+            description="degree days of a normal year, K d: one number, or twelve by commas for"
+            " January to December; the mean of the whole years at hand if left out",
+            examples=["3500"],
+        ),
+    ] = None,
+    base_load: Annotated[
         float | None,
-        Query(gt=0, le=20_000, description="K.d of a normal year, by=year", examples=[3400]),
+        _FINITE,
+        Query(
+            ge=0,
+            le=1,
+            description="share of the energy that does not depend on the weather",
+            examples=[0.15],
+        ),
     ] = None,
-    base: Annotated[
-        float,
-        Query(ge=0, le=1, description="share that weather does not change", examples=[0.2]),
-    ] = 0.0,
-) -> Page[DegreeDaysOut]:
-    """What flowed through registers by month or year, beside the degree days of that time.
+    base_load_per_day: Annotated[
+        float | None,
+        _FINITE,
+        Query(
+            ge=0,
+            le=1e15,
+            description="the same as so much a day, in the register's unit, for each group",
+            examples=[12000],
+        ),
+    ] = None,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+) -> DegreeDaysPage:
+    """Energy of registers by the degree day, and normalised to the weather of a normal year.
 
-    Normalised is what would have flowed at the degree days of a normal period: those that are
-    given, or the mean of the years (for a month: of that month) of which the temperature is known.
+    The energy is that of /v1/energy/sums, and the degree days are those of /v1/environment. The
+    span is widened to whole local days.
     """
-    if reference is not None and by is not Over.YEAR:
-        raise BadQueryError("reference", "none unless by=year", reference)
     where = rooms.where if tz is None else asked_zone(tz)
-    group = grouped(rooms, chosen, Per.ALL).get("all")
-    if group is None:
-        raise NotFoundError(f"no register of {chosen.quantity} is there")
-    past_ns = _measured(rooms, temperature)
-    known = min(s.first_ns for s in group.spans), max(s.last_ns for s in group.spans)
-    start_ns, end_ns = asked_span(start, end, where, known)
-    if end_ns <= start_ns:
-        return Page(items=[], next=None, note="the span that is asked for is empty")
-    period = By(by.value)
-    try:
-        edges_ns = edges(start_ns, end_ns, period, where)
-        own = degrees(rooms.store, temperature, what, edges_ns, period, where)
-        past_edges = edges(*past_ns, period, where)
-        past = degrees(rooms.store, temperature, what, past_edges, period, where)
-    except ValueError:
-        most = f"a span of at most {PERIODS_MAX} days"
-        raise BadQueryError("start", most, start or "none") from None
-    normals = {0: reference} if reference is not None else references(past, period, where)
-    sums = summed(
-        energies(
-            rooms.store, group.spans, edges_ns, rooms.where, lambda series: rooms.facts(*series)
-        )
-    )
+    given = None if reference_year is None else _reference(reference_year)
+    if base_load is not None and base_load_per_day is not None:
+        expected = "a share or an amount a day, not both"
+        raise BadQueryError("base_load, base_load_per_day", expected, base_load_per_day)
+    groups = grouped(rooms, chosen, per)
     unit = known_quantity(chosen.quantity).unit
-    items = []
-    for one, weather in zip(sums, own, strict=True):
-        month = to_datetime(one.start_ns, where).month if by is Over.MONTH else 0
-        usual = normals.get(month)
-        found = normal(one.value, weather, usual, period, base)
-        each = one.value is not None and weather.is_known and weather.value > 0
-        items.append(
-            DegreeDaysOut(
-                start=local(one.start_ns, where),
-                end=local(one.end_ns, where),
-                value=one.value,
-                unit=unit,
-                quality=None if one.quality is None else one.quality.word,
-                coverage=one.coverage,
-                degree_days=weather.value,
-                days=weather.days,
-                of_days=weather.of_days,
-                per_degree_day=(one.value or 0.0) / weather.value if each else None,
-                reference=usual,
-                normalised=found.value,
-                why=found.why,
+    page = DegreeDaysPage(
+        items=[], next=None, note=None, temperature=temperature, kind=kind, reference_years=None
+    )
+    registers = [span for group in groups.values() for span in group.spans]
+    outside = series_of(rooms.store, temperature, "temperature", channel)
+    if not registers:
+        page.note = f"no register of {chosen.quantity} is there"
+        return page
+    if outside is None:
+        page.note = _no_temperature(rooms, temperature, channel)
+        return page
+    first, last = min(one.first_ns for one in registers), max(one.last_ns for one in registers)
+    start_ns, end_ns = asked_span(start, end, where, (first, last))
+    if end_ns <= start_ns:
+        page.note = "the span that is asked for is empty"
+        return page
+    try:
+        edges_ns = edges(*days_around(start_ns, end_ns, where), By(by.value), where)
+    except ValueError:
+        most = f"a period that fits into the span at most {PERIODS_MAX} times, or a shorter span"
+        raise BadQueryError("by", most, by.value) from None
+    known = weather(rooms.store, outside, kind, where)
+    at_hand = normal(known)
+    if at_hand is not None and (given is None or len(given) == 1):
+        page.reference_years = ", ".join(str(year) for year in at_hand.years)
+    base = Base(base_load or 0.0, base_load_per_day)
+    after = ("", -1) if cursor is None else place(cursor, tuple[str, int])
+
+    def found() -> Iterator[tuple[str, Normalised]]:
+        for name in sorted(one for one in groups if one >= after[0]):
+            told = energies(
+                *(rooms.store, groups[name].spans, edges_ns, rooms.where),
+                lambda series: rooms.facts(*series),
             )
-        )
-    note = None
-    if not normals:
-        note = f"fewer than {YEARS_MIN} years of temperature are known: nothing can be normalised"
-    return Page(items=items, next=None, note=note)
+            for one in normalised(told, known, kind, reference(given, at_hand), base, where):
+                if (name, one.energy.start_ns) > after:
+                    yield name, one
+
+    asked = list(islice(found(), limit + 1))
+    page.items = [_out(name or None, one, unit, where) for name, one in asked[:limit]]
+    if len(asked) > limit:
+        page.next = word(asked[limit - 1][0], asked[limit - 1][1].energy.start_ns)
+    return page
 
 
-def _measured(rooms: House, device: str) -> tuple[int, int]:
-    """Return from when to when a device measures temperature; NotFoundError: it does not."""
-    spans = [s for s in rooms.store.series(device) if s.series.quantity == "temperature"]
-    if not spans:
-        said = unheard(rooms, device) or f'"{device[:80]}" measures no temperature'
-        raise NotFoundError(f"temperature: {said}")
-    first = min(spans, key=lambda one: one.series.channel)  # as /v1/environment takes it
-    # The hour of the last reading is over with it: a record that ends with a month holds it whole.
-    return first.first_ns, (first.last_ns // HOUR_NS + 1) * HOUR_NS
+def _reference(typed: str) -> list[float]:
+    """Return the degree days of a year or of twelve months as a person typed them."""
+    try:
+        found = [float(one) for one in typed.split(",")]
+    except ValueError:
+        found = []
+    good = all(math.isfinite(one) and one >= 0 for one in found)
+    if len(found) in (1, _MONTHS) and good and 0 < sum(found) <= _YEAR_MAX:
+        return found
+    expected = (
+        f"degree days of a normal year, above 0 and at most {_YEAR_MAX:.0f} K d: one number, or"
+        " twelve by commas"
+    )
+    raise BadQueryError("reference", expected, typed)
+
+
+def _no_temperature(rooms: House, device: str, channel: str | None) -> str:
+    """Return a word about a device without the temperature that is asked for."""
+    of = "" if channel is None else f' in its channel "{channel[:80]}"'
+    return unheard(rooms, device) or f'"{device[:80]}" measures no temperature{of}'
+
+
+def _out(group: str | None, one: Normalised, unit: str, where: tzinfo) -> DegreeDaysOut:
+    energy, told = one.energy, one.degree_days
+    quality = energy.quality
+    return DegreeDaysOut(
+        group=group,
+        start=local(energy.start_ns, where),
+        end=local(energy.end_ns, where),
+        value=energy.value,
+        unit=unit,
+        degree_days=told.known,
+        days=told.days,
+        days_covered=told.covered,
+        degree_days_whole=told.whole,
+        per_degree_day=one.per_degree_day,
+        base=one.base,
+        reference=one.reference,
+        normalised=one.value,
+        reason=one.reason,
+        known=one.known,
+        quality=None if quality is None else quality.word,
+        status=None if quality is None else quality.letter(provisional=energy.provisional),
+        coverage=energy.coverage,
+        provisional=energy.provisional,
+        uncertainty=energy.uncertainty,
+        meters=energy.meters,
+        missing=energy.missing,
+        corrections=energy.corrections,
+    )

@@ -5,7 +5,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from analytics.degree_days import Kind, weather
 from analytics.energy import energy
+from analytics.environment import series_of
 from analytics.live import Live
 from analytics.retention import forget_old
 from analytics.windows import read_days, read_windows
@@ -109,6 +111,22 @@ def test_no_figure_changes_when_old_readings_go(house):
         house.settle()
     assert house.store.counts() == counts, "what was received does not change"
     assert forget_old(house.store, 2 * DAY, NOW) == 0
+
+
+def test_the_degree_days_of_dropped_readings_stay(house):
+    """Of four local days, one of 23 hours, whose readings mostly go."""
+
+    def known():
+        return weather(house.store, series_of(house.store, *GAUGE[:2]), Kind.HEATING, BERLIN)
+
+    house.put(GAUGE, START + np.arange(0, 4 * 24 * 12) * 300 * S + S, np.full(4 * 24 * 12, -9.0))
+    house.settle()
+    before = known()
+    assert (before.daily[:4] > 14).all()
+    assert forget_old(house.store, 2 * DAY, NOW) > 0
+    after = known()
+    assert after.first == before.first
+    np.testing.assert_allclose(after.daily, before.daily, rtol=1e-12)
 
 
 def test_what_comes_late_for_dropped_hours_is_stored_and_changes_no_window(house):
