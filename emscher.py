@@ -26,6 +26,7 @@ from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
 from gateway.doctor_command import doctor_command
 from gateway.errors import GatewayError, SettingsError
+from gateway.notify_command import notify_app
 from ingest.catalog_commands import catalog_app
 from ingest.codec_commands import codec_app
 from ingest.decode_command import codecs_told, decode_command, recipe_of
@@ -33,11 +34,13 @@ from ingest.errors import IngestError
 from ingest.store_commands import store_app
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from analytics.live import Live
+    from analytics.oddities import Found
     from api.asking import EmscherError
     from api.gate import Guard
     from api.house import House
-    from api.live import Teller
     from api.remote import Client, EmscherWarning
     from fleet.demo import Progress as DemoProgress
     from gateway.broker import EmbeddedBroker
@@ -132,6 +135,7 @@ async def _run(settings: "Settings") -> None:
     from api.house import House
     from api.live import Teller
     from api.server import listening_on
+    from gateway.notifier import notifier_of
     from gateway.service import Gateway
     from gateway.session import client_id
     from ingest.catalog import CatalogError, CatalogWatch, open_catalog
@@ -167,6 +171,8 @@ async def _run(settings: "Settings") -> None:
         watch.start()
         feed = Feed(watch.placed)
         teller = Teller(feed, store)
+        notifier = notifier_of(settings, store, watch.placed)
+        stack.callback(notifier.stop, 1.0)
         watchers = [teller.committed, offer, watch.committed]
         intake = Intake(store, decoder, watchers, archive)
         past = None
@@ -179,8 +185,10 @@ async def _run(settings: "Settings") -> None:
         # Readings are safe from here on. The analysis comes after, and reads up what it missed,
         # because at the first start on a machine its kernels are compiled.
         hint = loop.call_later(2, out.print, "Compiling the kernels, once on this machine …")
-        live = await asyncio.to_thread(_analysis, store, teller, settings, watch)
+        told = (teller.found, notifier.found)
+        live = await asyncio.to_thread(_analysis, store, told, settings, watch)
         hint.cancel()
+        notifier.start()
         stack.callback(live.stop, 1.0)
         house = House(
             store=store,
@@ -203,6 +211,7 @@ async def _run(settings: "Settings") -> None:
             erase=lambda device, before_ns, trial: intake.erase(
                 lambda: recipe.decoder(store.facts()), device, before_ns, trial=trial
             ),
+            notices=notifier.notices,
             tariffs=Tariffs([settings.tariff_folder, *([EXAMPLES] if settings.demo else [])]),
         )
         guard = guard_of(settings, host, watch)
@@ -233,13 +242,21 @@ def _archive(settings: "Settings", stack: contextlib.ExitStack) -> "Archive | No
 
 
 def _analysis(
-    store: "Store", teller: "Teller", settings: "Settings", catalog: "CatalogWatch"
+    store: "Store",
+    told: "Sequence[Callable[[Found], None]]",
+    settings: "Settings",
+    catalog: "CatalogWatch",
 ) -> "Live":
     from analytics.live import Known, Live
 
     keep_ns = settings.keep_readings * DAY_NS or None
     known = Known(catalog.limits, catalog.facts, catalog.feeders, settings.novelty)
-    live = Live(store, settings.where, teller.found, known, keep_ns=keep_ns)
+
+    def announce(found: "Found") -> None:
+        for tell in told:
+            tell(found)
+
+    live = Live(store, settings.where, announce, known, keep_ns=keep_ns)
     live.start()
     return live
 
@@ -366,6 +383,7 @@ app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(key_app(settings_from), name="key")
+app.add_typer(notify_app(settings_from), name="notify")
 app.add_typer(sim_app(_broker), name="sim")
 
 
