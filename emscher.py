@@ -26,6 +26,7 @@ from fleet.sim_commands import sim_app
 from gateway.address import Address, broker_address, host_port
 from gateway.doctor_command import doctor_command
 from gateway.errors import GatewayError, SettingsError
+from gateway.notify_command import notify_app
 from gateway.terminal import log_to_terminal
 from ingest.catalog_commands import catalog_app
 from ingest.codec_commands import codec_app
@@ -136,6 +137,7 @@ async def _run(settings: "Settings") -> None:
     from api.house import House
     from api.live import Teller
     from api.server import listening_on
+    from gateway.notifier import notifier_of
     from gateway.outgoing import own
     from gateway.publisher import publisher_of
     from gateway.service import Gateway
@@ -173,7 +175,10 @@ async def _run(settings: "Settings") -> None:
         watch.start()
         feed = Feed(watch.placed)
         teller = Teller(feed, store)
-        watchers, told = [teller.committed, offer, watch.committed], [teller.found]
+        notifier = notifier_of(settings, store, watch.placed)
+        stack.callback(notifier.stop, 1.0)
+        watchers = [teller.committed, offer, watch.committed]
+        told = [teller.found, notifier.found]
         publisher = publisher_of(settings, store, watch.placed)
         if publisher is not None:
             watchers.append(lambda committed: publisher.readings(committed.rows))
@@ -183,10 +188,10 @@ async def _run(settings: "Settings") -> None:
         if archive is not None:
             past = Past(archive, store, intake, lambda: recipe.decoder(store.facts()))
             stack.callback(past.close)
-        ours = own(settings.publish_prefix, settings.publish_discovery)
+        begins = (settings.publish_prefix, settings.publish_discovery) if publisher else ("", "")
         gateway = Gateway(
             *(intake, brokers, client_id(settings.data), settings.topics, settings.data),
-            own=ours if publisher else lambda topic: False,
+            own=own(*begins, notifier.topics(brokers.values())),
         )
         stack.callback(gateway.drain, DRAIN_S)
         gateway.start()
@@ -195,6 +200,7 @@ async def _run(settings: "Settings") -> None:
         hint = loop.call_later(2, out.print, "Compiling the kernels, once on this machine …")
         live = await asyncio.to_thread(_analysis, store, told, settings, watch)
         hint.cancel()
+        notifier.start()
         stack.callback(live.stop, 1.0)
         house = House(
             store=store,
@@ -220,6 +226,7 @@ async def _run(settings: "Settings") -> None:
             erase=lambda device, before_ns, trial: intake.erase(
                 lambda: recipe.decoder(store.facts()), device, before_ns, trial=trial
             ),
+            notices=notifier.notices,
             tariffs=Tariffs([settings.tariff_folder, *([EXAMPLES] if settings.demo else [])]),
         )
         guard = guard_of(settings, host, watch)
@@ -381,6 +388,7 @@ app.add_typer(store_app(settings_from), name="store")
 app.add_typer(catalog_app(settings_from), name="catalog")
 app.add_typer(tariff_app, name="tariff")
 app.add_typer(key_app(settings_from), name="key")
+app.add_typer(notify_app(settings_from), name="notify")
 app.add_typer(sim_app(_broker), name="sim")
 
 

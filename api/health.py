@@ -53,6 +53,31 @@ class LiveOut(BaseModel):
     error: str | None
 
 
+class NoticeOut(BaseModel):
+    """One who is told of anomalies: messages since the start, and how the last try went."""
+
+    name: str
+    kind: str
+    sent: int
+    waiting: int
+    held: int
+    failed: int
+    error: str | None
+
+
+class NotificationsOut(BaseModel):
+    """What is told to people: the sums over all who are told, and each of them."""
+
+    sent: int = Field(description="messages that were taken, since the start")
+    waiting: int = Field(description="messages that are to be tried, or tried again")
+    held: int = Field(
+        description="anomalies that wait: to last, for the end of quiet hours, or of a burst; each"
+        " counts once for each who is to be told"
+    )
+    failed: int = Field(description="messages that were given up, since the start")
+    to: list[NoticeOut]
+
+
 class HealthOut(BaseModel):
     """ok, or degraded with the problems in words."""
 
@@ -78,6 +103,23 @@ class HealthOut(BaseModel):
         live={"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         waiting=0,
         publishing=None,
+        notifications={
+            "sent": 7,
+            "waiting": 0,
+            "held": 1,
+            "failed": 0,
+            "to": [
+                {
+                    "name": "duty",
+                    "kind": "email",
+                    "sent": 7,
+                    "waiting": 0,
+                    "held": 1,
+                    "failed": 0,
+                    "error": None,
+                }
+            ],
+        },
         reprocess=None,
         problems=[],
     )
@@ -89,6 +131,7 @@ class HealthOut(BaseModel):
     live: LiveOut
     waiting: int = Field(description="messages that have arrived and are not yet on disk")
     publishing: PublishingOut | None = Field(description="null: nothing is published over MQTT")
+    notifications: NotificationsOut
     reprocess: RunOut | None = Field(
         description="the reprocessing that runs, or the last one; null: none since the start"
     )
@@ -99,7 +142,8 @@ class HealthOut(BaseModel):
 def health(request: Request) -> HealthOut:
     """Whether all is well, and if not, what is wrong, in words.
 
-    Without a key for the whole installation it says only whether: `sources` is empty.
+    Without a key for the whole installation it says only whether: `sources` is empty, and nobody is
+    named who is told of anomalies.
     """
     told = _health(request.app.state.house)
     asker = request.state.asker
@@ -114,6 +158,7 @@ def health(request: Request) -> HealthOut:
         live=told.live.model_copy(update={"error": None}),
         waiting=told.waiting,
         publishing=None,
+        notifications=told.notifications.model_copy(update={"to": []}),
         reprocess=None,
         problems=[_ASK] if told.problems else [],
     )
@@ -143,6 +188,8 @@ def _health(rooms: House) -> HealthOut:
     problems = [f"broker {s.url}: {s.error}" for s in sources if s.error]
     problems += [f"store: {fault}"] if fault else []
     problems += [f"analysis: {rooms.live.fault}"] if rooms.live.fault else []
+    notifications = _notifications(rooms)
+    problems += [f"notifications to {n.name}: {n.error}" for n in notifications.to if n.error]
     if behind_s > _LAG_S_MAX:
         problems.append(f"windows and anomalies are {behind_s:.0f} s behind the readings")
     told = rooms.publishing()
@@ -166,6 +213,29 @@ def _health(rooms: House) -> HealthOut:
         ),
         waiting=rooms.waiting(),
         publishing=publishing,
+        notifications=notifications,
         reprocess=None if run is None else run_out(run),
         problems=problems,
+    )
+
+
+def _notifications(rooms: House) -> NotificationsOut:
+    to = [
+        NoticeOut(
+            name=n.name,
+            kind=n.kind,
+            sent=n.sent,
+            waiting=n.waiting,
+            held=n.held,
+            failed=n.failed,
+            error=n.error,
+        )
+        for n in rooms.notices()
+    ]
+    return NotificationsOut(
+        sent=sum(n.sent for n in to),
+        waiting=sum(n.waiting for n in to),
+        held=sum(n.held for n in to),
+        failed=sum(n.failed for n in to),
+        to=to,
     )

@@ -71,6 +71,38 @@ class Source(Protocol):
         """Topics that come at QoS 0."""
 
 
+class Notice(Protocol):
+    """How one who is told of anomalies is (the gateway's Notice has these)."""
+
+    @property
+    def name(self) -> str:
+        """A short name."""
+
+    @property
+    def kind(self) -> str:
+        """On which way: webhook, email, mqtt."""
+
+    @property
+    def sent(self) -> int:
+        """How many messages were sent since the start."""
+
+    @property
+    def waiting(self) -> int:
+        """How many are to be tried (again)."""
+
+    @property
+    def held(self) -> int:
+        """How many anomalies wait: to last, for the end of quiet hours, or of a burst."""
+
+    @property
+    def failed(self) -> int:
+        """How many messages were given up since the start."""
+
+    @property
+    def error(self) -> str | None:
+        """Why the last try failed, in a sentence; None: it did not."""
+
+
 class Live(Protocol):
     """What the live analysis tells of itself (analytics/live.py)."""
 
@@ -147,6 +179,7 @@ class House:
     frames       the account of a device's frame counter; None: it has none
     all_frames   the sum of them all
     tariffs      what a kWh costs, and how much CO2 it stands for
+    notices      how each is who is told of anomalies
     catalog      what people know of meters, sites and where devices are
     tenant       whose part of the house this is; None: it is whole
     kind         of the store, as the settings call it
@@ -181,6 +214,7 @@ class House:
     heard_again: Callable[[], int] = lambda: 0
     erase: Callable[[str, int | None, bool], Erasure] = _nothing_to_erase
     tariffs: Tariffs = field(default_factory=_NoTariffs)
+    notices: Callable[[], Sequence[Notice]] = tuple
 
     def facts(self, device: str, quantity: str, channel: str) -> RegisterFacts:
         """Return what people know of a register's meters."""

@@ -63,6 +63,19 @@ class _Emscher(Collector):
             for source in rooms.sources():
                 came.add_metric([source.name], float(getattr(source, name)))
             yield came
+        notices = rooms.notices()
+        for name, about in (("sent", "sent"), ("failed", "given up")):
+            told = CounterMetricFamily(
+                f"emscher_notifications_{name}", f"Notifications {about}", labels=["to"]
+            )
+            for notice in notices:
+                told.add_metric([notice.name], float(getattr(notice, name)))
+            yield told
+        for name, about in (("waiting", "Notifications to be tried"), ("held", "Anomalies held")):
+            waits = GaugeMetricFamily(f"emscher_notifications_{name}", about, labels=["to"])
+            for notice in notices:
+                waits.add_metric([notice.name], float(getattr(notice, name)))
+            yield waits
         frames = rooms.all_frames()
         yield CounterMetricFamily("emscher_frames_heard", "LoRaWAN frames heard", frames.heard)
         yield GaugeMetricFamily("emscher_frames_missed", "Gaps of frame counters", frames.missed)

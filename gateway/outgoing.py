@@ -1,6 +1,6 @@
 """What is published of what Emscher knows: topics and payloads (docs/mqtt.md)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -170,10 +170,16 @@ class Outgoing:
         return Message(f"{self._discovery}/sensor/{id}/config", msgspec.json.encode(told), True)
 
 
-def own(prefix: str, discovery: str) -> Callable[[str], bool]:
-    """Return whether a topic is one that is published here: it must not be taken in again."""
-    ours = (f"{prefix}/", *([f"{discovery}/sensor/emscher_"] if discovery else []))
-    return lambda topic: topic.startswith(ours)
+def own(prefix: str, discovery: str, topics: Collection[str] = ()) -> Callable[[str], bool]:
+    """Return whether a topic is one that is published here: it must not be taken in again.
+
+    prefix, discovery  as those of Outgoing; "": nothing is published there · topics  further ones
+    """
+    ours = (
+        *([f"{prefix}/"] if prefix else []),
+        *([f"{discovery}/sensor/emscher_"] if discovery else []),
+    )
+    return lambda topic: topic.startswith(ours) or topic in topics
 
 
 def safe(part: str) -> str:

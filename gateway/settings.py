@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     tariffs: str = Field(
         "", description="folder of tariffs and CO2 intensities, else `tariffs` in the data folder"
     )
+    notify: str = Field("", description="file of rules: who is told of which anomalies, and how")
     rate_limit: int = Field(
         50, ge=0, le=1_000_000, description="requests a second of each key; 0: no bound"
     )

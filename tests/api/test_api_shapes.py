@@ -1,9 +1,12 @@
 """Each route answers in the shape that others rely on."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from api_town import METER, NOON_NS, SCHOOL, SCRIPT, TARIFFS, every
+
+from api.app import create_app
 
 READING = ["device", "quantity", "channel", "time", "value", "unit", "quality"]
 
@@ -19,6 +22,7 @@ def test_health_is_ok_while_nothing_is_wrong(client):
         "live": {"ready": True, "behind_commits": 0, "looks_due": 0, "lag_s": 0.0, "error": None},
         "waiting": 0,
         "publishing": None,
+        "notifications": {"sent": 0, "waiting": 0, "held": 0, "failed": 0, "to": []},
         "reprocess": None,
         "problems": [],
     }
@@ -53,6 +57,29 @@ def test_health_names_every_problem(town):
     }
     assert body["store"] == {"kind": "embedded", "ok": False, "error": "the disk is full"}
     assert not body["live"]["ready"]
+
+
+def test_health_tells_how_each_is_who_is_told_of_anomalies(town):
+    notes = [
+        SimpleNamespace(name="duty", kind="email", sent=7, waiting=1, held=2, failed=3,
+                        error="mail.example:587 says 535 no"),
+        SimpleNamespace(name="ops", kind="webhook", sent=1, waiting=0, held=2, failed=0,
+                        error=None),
+    ]  # fmt: skip
+    town.house = replace(town.house, notices=lambda: notes)
+    town.app = create_app(town.house)
+    body = town.client().get("/v1/health").json()
+    told = body["notifications"]
+    assert {name: told[name] for name in ("sent", "waiting", "held", "failed")} == {
+        "sent": 8, "waiting": 1, "held": 4, "failed": 3,
+    }  # fmt: skip
+    assert told["to"][0] == vars(notes[0])
+    assert body["problems"] == ["notifications to duty: mail.example:587 says 535 no"]
+    text = town.client().get("/metrics").text
+    assert 'emscher_notifications_sent_total{to="duty"} 7.0' in text
+    assert 'emscher_notifications_failed_total{to="duty"} 3.0' in text
+    assert 'emscher_notifications_waiting{to="duty"} 1.0' in text
+    assert 'emscher_notifications_held{to="ops"} 2.0' in text
 
 
 def test_counters_are_plain_integers_that_add_up(client):
