@@ -13,7 +13,7 @@ the two apart: a broker may number its messages anew when it starts again.
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
@@ -85,6 +85,8 @@ class Intake:
         self._archive = archive
         self.frames = FrameBook(decoder.memory.of(FRAMES))
         self._lock = threading.Lock()
+        # What was read to be decoded again must not come back after its device was erased.
+        self._again = threading.Lock()
         self._waiting = True  # whether a refusal may be waiting for an announcement
         self._pause, self._resting = 1, 0  # how many announcements to let pass
 
@@ -124,12 +126,14 @@ class Intake:
         up at every instant. Raises StoreUnavailable; what was taken in until then stays so.
         """
         tried = released = after = 0
-        while waiting := self._store.refused(after=after, rule=rule, limit=_RETRIED_AT_ONCE):
-            after = waiting[-1].id
-            tried += len(waiting)
+        while True:
             with self._lock:
+                waiting = self._store.refused(after=after, rule=rule, limit=_RETRIED_AT_ONCE)
+                if not waiting:
+                    return Retried(tried, released)
+                after = waiting[-1].id
+                tried += len(waiting)
                 released += self._release(waiting)
-        return Retried(tried, released)
 
     def reprocess(
         self,
@@ -150,9 +154,8 @@ class Intake:
         Raises StoreUnavailable; what was changed until then stays so.
         """
         found = Reprocessed()
-        for block in self._archive.read(start_ns, end_ns) if self._archive else ():
-            for at in range(0, len(block), _RETRIED_AT_ONCE):
-                part = block[at : at + _RETRIED_AT_ONCE]
+        with self._again:
+            for part in self._again_of(start_ns, end_ns):
                 said, messages, refused = decoded(part, decoder, self._store, device)
                 with self._lock:  # what lies there must not change under what is to be written
                     rows, changed = changes(said, self._store)
@@ -161,8 +164,14 @@ class Intake:
                         self._tell(commit, self._store.append(commit))
                 found = found.plus(changed._replace(messages=messages, refused=refused))
                 if not progress(found, part[-1].received_ns):
-                    return found
+                    break
         return found
+
+    def _again_of(self, start_ns: int, end_ns: int) -> Iterator[Sequence[Envelope]]:
+        """Yield what the archive holds of [start_ns, end_ns), some messages at a time."""
+        for block in self._archive.read(start_ns, end_ns) if self._archive else ():
+            for at in range(0, len(block), _RETRIED_AT_ONCE):
+                yield block[at : at + _RETRIED_AT_ONCE]
 
     def erase(
         self,
@@ -176,14 +185,20 @@ class Intake:
 
         fresh  makes a decoder; it is not the one that reads what arrives
 
-        Raises StoreUnavailable; what was erased until then stays so.
+        Raises StoreUnavailable, also while messages are decoded again: what was read for that would
+        come back. What was erased until then stays so.
         """
-        with self._lock:
-            found = erase(self._store, self._archive, fresh, device, before_ns, trial=trial)
-            if not trial and before_ns is None:
-                self.frames.erase(device)
-                self._decoder.memory.erase(found.of_store.announcements)
-            return found
+        if not self._again.acquire(blocking=False):
+            raise StoreUnavailable("messages are being decoded again; erase when that is over")
+        try:
+            with self._lock:
+                found = erase(self._store, self._archive, fresh, device, before_ns, trial=trial)
+                if not trial and before_ns is None:
+                    self.frames.erase(device)
+                    self._decoder.memory.erase(found.of_store.announcements)
+                return found
+        finally:
+            self._again.release()
 
     def _retry_waiting(self) -> None:
         """Try what waited for an announcement, now that there was one.

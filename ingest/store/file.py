@@ -106,8 +106,10 @@ class File:
             ((own,),) = self._con.execute("SELECT current_database()").fetchall()
             told = str(fresh).replace("'", "''")
             self._con.execute(f"ATTACH '{told}' AS fresh")
-            self._con.execute(f'COPY FROM DATABASE "{own}" TO fresh')
-            self._con.execute("DETACH fresh")
+            try:
+                self._con.execute(f'COPY FROM DATABASE "{own}" TO fresh')
+            finally:
+                self._con.execute("DETACH fresh")  # or the next try would find it in its way
         self._con.close()
         with fresh.open("rb") as file:
             os.fsync(file.fileno())

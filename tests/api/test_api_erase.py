@@ -144,3 +144,30 @@ def test_memory_of_announcements_and_frames_goes_too(home):
     assert frames.of(GONE) is None
     assert frames.of(KEPT) is not None
     assert np.array(frames.total()).tolist() == [1, 0]
+
+
+def test_what_is_being_decoded_again_is_not_erased_in_between(home):
+    intake, said = home.town.intake, []
+
+    def progress(found, at_ns):
+        said.append(problem_of(home.town.client().delete(f"/v1/devices/{GONE}"), 503))
+        return True
+
+    intake.reprocess(Decoder(BERLIN), None, 0, 2**62, progress=progress)
+    assert said
+    assert said[0].startswith("messages are being decoded again; erase when that is over")
+    assert home.town.client().delete(f"/v1/devices/{GONE}").json()["messages"] == 4
+
+
+def test_a_retry_lets_no_erasure_between_reading_and_storing(home, monkeypatch):
+    intake, store = home.town.intake, home.town.store
+    refused, held = store.refused, []
+
+    def reading(**asked):
+        held.append(intake._lock.locked())
+        return refused(**asked)
+
+    monkeypatch.setattr(store, "refused", reading)
+    intake.retry()
+    assert held
+    assert all(held)

@@ -1,5 +1,6 @@
 """Erasing a device: nothing of it is left, in memory or in a file, and nothing else is gone."""
 
+import os
 import threading
 
 import numpy as np
@@ -13,6 +14,7 @@ from ingest.memory import Fact
 from ingest.reading import Series
 from ingest.store import Commit
 
+SECRET = os.urandom(300)
 GONE, KEPT = "geheim-7f3a", "other"
 
 
@@ -25,6 +27,7 @@ def _filled(store):
         refusal(b'{"id": "geheim-7f3a"}'),
         refusal(b"x", topic="geheim-7f3a/up", received_ns=50),
         refusal(b'{"id": "geheim-7f3a9"}'),
+        refusal(b'{"id": "geheim-7f3a"}' + SECRET),  # no compression hides these bytes
     ]
     made = commit(rows, messages=6, refusals=refusals, devices=devices)
     facts = [Fact("homie", GONE, {"a": 1}), Fact("homie", KEPT, {"of": "geheim-7f3ax"})]
@@ -55,7 +58,8 @@ def test_a_device_is_erased_and_another_one_stays(opened, tmp_path):
     counts, others = store.counts(), [row for row in everything(store) if row[0] == kept]
     trial = store.erase(GONE, None, mentions(GONE), trial=True)
     assert (trial.readings, trial.overwritten, trial.windows) == (3, 1, 2)
-    assert (sorted(trial.anomalies), trial.refused) == (["a", "c"], 2)
+    assert (sorted(trial.anomalies), trial.refused) == (["a", "c"], 3)
+    assert SECRET in _files(tmp_path)
     assert trial.announcements == [("homie", GONE)]
     assert len(everything(store)) == 6
     assert store.erase(GONE, None, mentions(GONE)) == trial
@@ -78,6 +82,7 @@ def test_a_device_is_erased_and_another_one_stays(opened, tmp_path):
         assert look.counts() == counts, "what was received was received"
     store.close()
     left = _files(tmp_path)
+    assert SECRET not in left
     assert left.count(b"geheim-7f3a") == left.count(b"geheim-7f3ax") + left.count(b"geheim-7f3a9")
 
 
@@ -85,7 +90,7 @@ def test_only_what_is_older_goes(store):
     gone, kept = _filled(store)
     found = store.erase(GONE, 25, mentions(GONE))
     assert (found.readings, found.overwritten, found.windows) == (2, 1, 1)
-    assert (found.anomalies, found.refused, found.announcements) == (["a"], 1, [])
+    assert (found.anomalies, found.refused, found.announcements) == (["a"], 2, [])
     assert [(row[0], row[1]) for row in everything(store)] == [
         (gone, 30), (kept, 10), (kept, 20), (kept, 30)
     ]  # fmt: skip

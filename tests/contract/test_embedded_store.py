@@ -20,6 +20,7 @@ from ingest.errors import StoreUnavailable
 from ingest.reading import Rows, Series
 from ingest.store import Commit, Counts, Outcome, open_store
 from ingest.store.embedded import EmbeddedStore
+from ingest.store.file import File
 from ingest.store.judgement import near
 from ingest.store.schema import VERSION
 
@@ -243,3 +244,28 @@ def test_times_are_parted_into_a_few_groups_and_none_is_forgotten(times):
     hour = 3600 * 10**9
     for (_, end), (start, _) in itertools.pairwise(spans):
         assert int(start) - int(end) > hour
+
+
+def test_a_copy_that_fails_is_tried_again(tmp_path, monkeypatch):
+    """The disk fills up while the file is written anew: it stays as it is, and goes on."""
+    file = File(tmp_path / "x.duckdb")
+    file.cursor().execute("CREATE TABLE t AS SELECT 1 AS a")
+    con, failed = file._con, []
+
+    class Full:
+        def execute(self, sql):
+            if sql.startswith("COPY") and not failed:
+                failed.append(sql)
+                raise duckdb.IOException("no space left on device")
+            return con.execute(sql)
+
+        def close(self):
+            con.close()
+
+    file._con = Full()
+    with pytest.raises(StoreUnavailable, match="no space left"):
+        file.rewrite()
+    assert con.execute("SELECT a FROM t").fetchall() == [(1,)]
+    file.rewrite()
+    assert file._con.execute("SELECT a FROM t").fetchall() == [(1,)]
+    file.close()
