@@ -148,7 +148,7 @@ export class DeviceMessages {
       );
     });
     const parts = [el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows)];
-    const table = el("table", { class: "plain reads" }, ...parts);
+    const table = el("table", { class: "plain reads", "aria-label": t("device.reads") }, ...parts);
     return el("div", {}, head, el("div", { class: "wide" }, table));
   }
 

@@ -146,7 +146,8 @@ function routeOf(method, path, operation, all) {
   retell();
   const told = el("span", { class: "quiet" }, ...(first ? first.childNodes : []));
   const head = el("summary", {}, el("code", { text: `${method.toUpperCase()} ${path}` }), told);
-  return el("details", { class: "panel route", id: path }, head, form);
+  const id = method === "get" ? path : `${method}:${path}`;
+  return el("details", { class: "panel route", id }, head, form);
 }
 
 async function start() {
